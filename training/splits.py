@@ -1,0 +1,23 @@
+"""Who trains and who tests: patients, never windows, are split.
+
+The MIT-BIH division is the one of de Chazal, O'Dwyer and Reilly (2004), IEEE Trans.
+Biomed. Eng. 51(7), which all inter-patient beat classifiers are compared on.
+"""
+
+DS1: tuple[str, ...] = (
+    "101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122",
+    "124", "201", "203", "205", "207", "208", "209", "215", "220", "223", "230",
+)  # fmt: skip
+"""MIT-BIH records to train and to choose parameters on."""
+
+DS2: tuple[str, ...] = (
+    "100", "103", "105", "111", "113", "117", "121", "123", "200", "202", "210",
+    "212", "213", "214", "219", "221", "222", "228", "231", "232", "233", "234",
+)  # fmt: skip
+"""MIT-BIH records to test on: every look goes into `docs/test-set-log.md`."""
+
+PACED: tuple[str, ...] = ("102", "104", "107", "217")
+"""MIT-BIH records of paced hearts: scored for QRS, left out of the AAMI class tables."""
+
+SAME_MAN: tuple[str, str] = ("201", "202")
+"""One man on both sides of the split: report DS2 without 202 as well."""

@@ -1,0 +1,5 @@
+"""`python -m vitalwire`."""
+
+from vitalwire.cli import main
+
+main()
