@@ -39,7 +39,7 @@ AAMI_CLASS: Final[dict[str, str]] = {
 """MIT beat symbol to AAMI class, as in de Chazal 2004. `bxb` counts the escape beats e, j
 and n as S: pass another map to compare with it (245 beats of MIT-BIH)."""
 
-NOT_A_BEAT: Final = frozenset('[]!x()ptu`\'^|~+sT*D="@')
+NOT_A_BEAT: Final = frozenset("[]!x()ptu`'^|~+sT*D=\"@")
 """Rhythm, noise, wave and comment marks (WFDB `ecgcodes.h`), of which `[` and `]` bound VF."""
 
 REF_ROWS: Final = ("N", "S", "V", "F", "Q", "O", "X")
@@ -270,6 +270,17 @@ def count_qrs(pairs: Pairs, *, shutdown_s: float = 0.0) -> QrsCounts:
         fn=int(np.sum(has_ref & ~has_test)),
         fp=int(np.sum(~has_ref & has_test)),
         shutdown_s=shutdown_s,
+    )
+
+
+def select_spans(pairs: Pairs, spans: Sequence[Span]) -> Pairs:
+    """Only the pairs whose beat (the reference's, where there is one) lies in `spans`."""
+    at = np.where(pairs.ref >= 0, pairs.ref, pairs.test)
+    kept = np.zeros(len(at), dtype=np.bool_)
+    for first, last in spans:
+        kept |= (at >= first) & (at <= last)
+    return Pairs(
+        pairs.ref[kept], pairs.test[kept], pairs.ref_class[kept], pairs.test_class[kept]
     )
 
 

@@ -56,5 +56,12 @@ class Condition:
     evidence: Evidence = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How far a stream's time has come, UTC: what waits for sample time goes on."""
+
+    time_ns: int
+
+
 Limits = Mapping[str, float]
 """A patient's alarm limits by name; see `edge.stages.rules.DEFAULT_LIMITS`."""

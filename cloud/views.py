@@ -1,0 +1,93 @@
+"""What the page is told: contracts as JSON, times in ms since 1970.
+
+JavaScript's numbers hold nanoseconds since 1970 only to 256 ns and print them badly, so every
+`*_ns` leaves as a whole `*_ms`.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from cloud.commands import Asked
+from vitalwire import messages
+from vitalwire.contracts import AlarmEvent, SignalState, Vitals
+
+View = dict[str, object]
+
+
+class DeviceState(StrEnum):
+    """What a card says of its device, the most important first."""
+
+    OFFLINE = "offline"
+    SILENT = "silent"
+    LEAD_OFF = "lead_off"
+    CANNOT_ANALYSE = "cannot_analyse"
+    ONLINE = "online"
+    UNKNOWN = "unknown"
+
+
+_STATE_REASON: Mapping[SignalState, str] = {
+    SignalState.POOR: "poor signal",
+    SignalState.FLAT: "flat signal",
+    SignalState.LEAD_OFF: "lead off",
+    SignalState.UNKNOWN: "signal not yet judged",
+}
+_FIELDS = ("heart_rate_bpm", "rr_s", "rmssd_ms", "sdnn_ms", "respiration_bpm")
+_NO_VALUE: Mapping[str, str] = {
+    "heart_rate_bpm": "not enough beats",
+    "rr_s": "not enough beats",
+    "rmssd_ms": "not enough good beats",
+    "sdnn_ms": "not enough good beats",
+    "respiration_bpm": "cannot be measured now",
+}
+
+
+def to_ms(fields: Mapping[str, object]) -> View:
+    """Rename and convert every `*_ns`."""
+    view: View = {}
+    for name, value in fields.items():
+        if name.endswith("_ns"):
+            ms = value // 1_000_000 if isinstance(value, int) else None
+            view[f"{name.removesuffix('_ns')}_ms"] = ms
+        else:
+            view[name] = value
+    return view
+
+
+def alarm_view(event: AlarmEvent, asked: Asked | None, injected: bool) -> View:
+    """One alarm as it stands."""
+    view = to_ms(messages.plain(event))
+    view["category"] = event.category.value
+    view["rank"] = event.priority.rank
+    view["open"] = is_open(event)
+    view["injected"] = injected or bool(event.evidence.get("injected", False))
+    view["command"] = asked and {
+        "command_id": asked.command.command_id,
+        "action": asked.command.action.value,
+        "by": asked.command.by,
+        "asked_ms": asked.asked_ns // 1_000_000,
+        "progress": asked.progress.value,
+        "reason": asked.reason,
+    }
+    return view
+
+
+def is_open(event: AlarmEvent) -> bool:
+    """Open until it is over and, where it latches, acknowledged: the gateway's own words."""
+    return event.active or event.latched
+
+
+def vitals_view(vitals: Vitals, received_ns: int) -> View:
+    """Vitals, and for each missing number the reason why it is missing."""
+    view = to_ms(messages.plain(vitals))
+    view["received_ms"] = received_ns // 1_000_000
+    view["missing"] = {
+        name: _STATE_REASON.get(vitals.state, _NO_VALUE[name])
+        for name in _FIELDS
+        if getattr(vitals, name) is None
+    }
+    return view
+
+
+def signal_reason(state: SignalState) -> str:
+    """Why a signal in this state is not analysed; empty for a good one."""
+    return _STATE_REASON.get(state, "")

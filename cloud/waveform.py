@@ -1,0 +1,234 @@
+"""The strip on the screen: chunks in, few integers out. For the eye, never for analysis.
+
+A causal 0.5 to 40 Hz band-pass (the monitor band of IEC 60601-2-27) with carried state, then
+every n-th sample, counted from the stream's start: the same picture however the radio cut it.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from cloud.inbound import StreamEvents
+from cloud.mailbox import Mailbox
+from vitalwire.contracts import Beat, Chunk, Samples, Signal
+from vitalwire.dsp import CausalBandpass
+
+LOW_HZ: Final = 0.5
+HIGH_HZ: Final = 40.0
+MAX_DISPLAY_HZ: Final = 130.0  # one of the common wearables' own rate
+MAX_LEADS: Final = 3
+KEPT_S: Final = 12.0  # for a reader who has just come
+UNIT_PER_COUNT: Final = {Signal.ECG: 0.001, Signal.EEG: 0.1}  # mV, uV
+_FULL_SCALE: Final = 2**31 - 1
+RESTART_S: Final = 10.0  # farther back than this is no late chunk, but a stream begun anew
+
+Counts = list[list[int | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Display samples without a break, `counts[lead][i]` at position `start + i`."""
+
+    start: int
+    counts: Counts
+
+    @property
+    def n_samples(self) -> int:
+        return len(self.counts[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A beat at a position between display samples."""
+
+    position: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is new of one strip. Another `stream` than before: wipe the strip."""
+
+    key: str  # "device/signal"
+    stream: str
+    fs: float
+    unit: str
+    unit_per_count: float
+    runs: tuple[Run, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    lead_off: int = 0
+    injected: bool = False
+    kind: str = "wave"
+
+    def view(self) -> dict[str, object]:
+        return {
+            "key": self.key,
+            "stream": self.stream,
+            "fs": self.fs,
+            "unit": self.unit,
+            "unit_per_count": self.unit_per_count,
+            "runs": [{"start": run.start, "counts": run.counts} for run in self.runs],
+            "beats": [{"at": mark.position, "label": mark.label} for mark in self.marks],
+            "lead_off": self.lead_off,
+            "injected": self.injected,
+        }
+
+
+class WaveBox(Mailbox[Piece]):
+    """A mailbox that strings pieces together, the oldest dropped beyond `KEPT_S`."""
+
+    def merge(self, older: Piece, newer: Piece) -> Piece:
+        if older.stream != newer.stream:
+            return newer
+        return trimmed(
+            replace(newer, runs=older.runs + newer.runs, marks=older.marks + newer.marks)
+        )
+
+
+def trimmed(piece: Piece) -> Piece:
+    """The newest `KEPT_S` of a piece, cut between runs."""
+    room = math.ceil(piece.fs * KEPT_S)
+    runs: deque[Run] = deque()
+    for run in reversed(piece.runs):
+        if room <= 0:
+            break
+        room -= run.n_samples
+        runs.appendleft(run)
+    marks = piece.marks
+    if runs:
+        marks = tuple(mark for mark in marks if mark.position >= runs[0].start)
+    return replace(piece, runs=tuple(runs), marks=marks[-200:])
+
+
+@dataclass(slots=True)
+class _Stream:
+    stream_id: int
+    fs: float
+    n_leads: int
+    epoch: int  # of the picture: one more after each restart within a stream id
+    step: int
+    bandpass: CausalBandpass | None
+    expected: int
+    last: Samples = field(default_factory=lambda: np.zeros((1, 1), np.float32))
+
+
+class Waveforms:
+    """All strips of the ward."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, _Stream] = {}
+        self._kept: dict[str, Piece] = {}
+
+    def push(self, chunk: Chunk) -> list[Piece]:
+        """Filter a chunk's first leads; nothing for one that comes late or twice."""
+        key = f"{chunk.device}/{chunk.signal.value}"
+        leads = chunk.data[:MAX_LEADS]
+        stream = self._stream(key, chunk, leads.shape[0])
+        late = stream.expected - chunk.first_sample
+        if late >= chunk.n_samples:
+            return []
+        if late > 0:
+            leads = leads[:, late:]
+        elif late < 0:
+            stream.bandpass = _bandpass(chunk.fs)
+        first = chunk.first_sample + max(late, 0)
+        stream.expected = first + leads.shape[1]
+        run = _decimate(stream, leads, first, UNIT_PER_COUNT[chunk.signal])
+        piece = Piece(
+            key, f"{stream.stream_id}.{stream.epoch}", chunk.fs / stream.step,
+            chunk.signal.unit, UNIT_PER_COUNT[chunk.signal],
+            runs=(run,) if run.n_samples else (),
+            lead_off=chunk.lead_off, injected=chunk.injected,
+        )  # fmt: skip
+        return [self._keep(piece)]
+
+    def push_events(self, events: StreamEvents) -> list[Piece]:
+        """Beats, put at their place on the strip."""
+        key = f"{events.device}/{events.signal.value}"
+        stream, kept = self._streams.get(key), self._kept.get(key)
+        if stream is None or kept is None:
+            return []
+        marks = tuple(_mark(beat, stream) for beat in events.beats
+                      if beat.stream_id == stream.stream_id)  # fmt: skip
+        if not marks:
+            return []
+        return [self._keep(replace(kept, runs=(), marks=marks))]
+
+    def recent(self) -> list[Piece]:
+        """The last seconds of every strip."""
+        return list(self._kept.values())
+
+    def _keep(self, piece: Piece) -> Piece:
+        kept = self._kept.get(piece.key)
+        if kept and kept.stream == piece.stream:
+            whole = replace(piece, runs=kept.runs + piece.runs, marks=kept.marks + piece.marks)
+            self._kept[piece.key] = trimmed(whole)
+        else:
+            self._kept[piece.key] = piece
+        return piece
+
+    def _stream(self, key: str, chunk: Chunk, n_leads: int) -> _Stream:
+        known = self._streams.get(key)
+        same = known and (known.stream_id, known.fs, known.n_leads) == (
+            chunk.stream_id, chunk.fs, n_leads,
+        )  # fmt: skip
+        if known and same:
+            back = known.expected - chunk.first_sample - chunk.n_samples
+            if back <= RESTART_S * chunk.fs:
+                return known
+        self._streams[key] = fresh = _Stream(
+            stream_id=chunk.stream_id,
+            fs=chunk.fs,
+            n_leads=n_leads,
+            epoch=known.epoch + 1 if known else 0,
+            step=max(1, math.ceil(chunk.fs / MAX_DISPLAY_HZ)),
+            bandpass=_bandpass(chunk.fs),
+            expected=chunk.first_sample,
+            last=np.zeros((n_leads, 1), np.float32),
+        )
+        return fresh
+
+
+def _bandpass(fs: float) -> CausalBandpass | None:
+    """The display band, narrower where the rate cannot carry it; None below 2 Hz."""
+    display_fs = fs / max(1, math.ceil(fs / MAX_DISPLAY_HZ))
+    high = min(HIGH_HZ, 0.4 * display_fs)
+    return CausalBandpass(fs, LOW_HZ, high) if high > 2 * LOW_HZ else None
+
+
+def _mark(beat: Beat, stream: _Stream) -> Mark:
+    return Mark(round(beat.sample / stream.step, 2), beat.label.value)
+
+
+def _decimate(stream: _Stream, leads: Samples, first: int, unit_per_count: float) -> Run:
+    missing = np.isnan(leads)
+    filled = _filled(leads, missing, stream.last) if missing.any() else leads
+    stream.last = filled[:, -1:].copy()
+    filtered = stream.bandpass.push(filled) if stream.bandpass else filled
+    offset = -first % stream.step
+    shown = np.rint(filtered[:, offset :: stream.step] / unit_per_count)
+    shown = np.clip(shown, -_FULL_SCALE, _FULL_SCALE)
+    holes = missing[:, offset :: stream.step]
+    return Run((first + offset) // stream.step, _counts(shown, holes))
+
+
+def _filled(leads: Samples, missing: np.ndarray, last: Samples) -> Samples:
+    """Missing samples take the value before them, so that the filter sees no NaN."""
+    padded = np.concatenate([last, leads], axis=1)
+    index = np.where(np.isnan(padded), 0, np.arange(padded.shape[1]))
+    index = np.maximum.accumulate(index, axis=1)
+    del missing
+    filled: Samples = np.take_along_axis(padded, index, axis=1)[:, 1:]
+    return filled
+
+
+def _counts(shown: Samples, holes: np.ndarray) -> Counts:
+    rows: Sequence[Sequence[float]] = shown.tolist()
+    return [
+        [None if hole else int(value) for value, hole in zip(row, gone, strict=True)]
+        for row, gone in zip(rows, holes.tolist(), strict=True)
+    ]

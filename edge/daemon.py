@@ -1,0 +1,385 @@
+"""The gateway daemon: owns time, queues, retries and files around the pure pipeline.
+
+The order that nothing may break: a message is appended to the chunk log and analysed; an
+alarm is fsynced in the outbox before anything else hears of it; every 200 ms the log is
+fsynced, then what came of it is committed to the outbox together with the log's offset, then
+the messages are acknowledged, in the order of receipt. After a crash the daemon restores its
+last snapshot, replays the log from there, and drops what the outbox already has.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from edge import systemd
+from edge.assignments import Assignments
+from edge.chunklog.records import Record, RecordKind
+from edge.config import EdgeSettings
+from edge.delivery.courier import Courier
+from edge.delivery.render import live, render, render_gateway
+from edge.gateway_alarms import GatewayAlarms
+from edge.gateway_status import GatewayStatus, figures, look
+from edge.inference import Model
+from edge.intake import Intake
+from edge.ledger import Ledger
+from edge.mqtt import Delivery, LastWill, MqttLink
+from edge.pipeline.gateway import Output, Pipeline, Refusal
+from edge.rounds import run_rounds
+from edge.sinks import make_sinks
+from edge.stages.items import State
+from vitalwire import messages, topics
+from vitalwire.contracts import AlarmEvent, Beat, Event, Receipt
+from vitalwire.errors import InputError, UnavailableError
+from vitalwire.topics import Leaf
+
+log = logging.getLogger(__name__)
+
+_BATCH: Final = 500  # records taken at once: bounds how long the event loop is busy
+_RETRY_S: Final = 1.0
+_GOODBYE_S: Final = 5.0
+
+
+class Daemon:
+    """One gateway in one process.
+
+    Parameters
+    ----------
+    settings : EdgeSettings
+    models : mapping of model name to model, optional
+        What the pipeline may ask; with `ecg-beat` among them beats are classified.
+
+    Raises
+    ------
+    InputError, UnavailableError
+        The data folder cannot be used.
+    """
+
+    def __init__(
+        self, settings: EdgeSettings, models: Mapping[str, Model] | None = None
+    ) -> None:
+        self._settings = settings
+        self._models = dict(models or {})
+        self.pipeline = Pipeline(
+            settings.site,
+            classify="ecg-beat" in self._models,
+            max_devices=settings.pipeline.max_devices,
+        )
+        self._intake = Intake(settings.site, settings.pipeline)
+        self._gateway_alarms = GatewayAlarms(settings.site, settings.gateway)
+        self._link = self._make_link()
+        sinks = make_sinks(settings, self._link.publish)
+        self.ledger = Ledger(settings, {sink.name: sink.lanes for sink in sinks})
+        self.courier = Courier(self.ledger.outbox, sinks)
+        self._sinks = sinks
+        self._started_ns = time.time_ns()
+        self._assignments_text: str | None = None
+        self._reconnected = asyncio.Event()
+        self.chunks = 0
+        self.counts: Counter[str] = Counter()  # events told, by type
+        self.beats_by_class: Counter[str] = Counter()
+
+    def _make_link(self) -> MqttLink:
+        settings = self._settings
+        topic = topics.gateway_status(settings.site, settings.gateway)
+        return MqttLink(
+            settings.broker,
+            client_id=f"vitalwire-edge-{settings.site}-{settings.gateway}",
+            subscriptions=topics.gateway_subscriptions(settings.site),
+            will=LastWill(topic, b'{"online":false}'),
+            on_connect=self._connected,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set; then leave nothing half-done.
+
+        Raises
+        ------
+        UnavailableError
+            The broker refuses, or is not there at the start.
+        """
+        try:
+            self._recover()
+            async with self._link:
+                await self._link.first_connection(self._settings.broker_timeout_s)
+                systemd.notify("READY=1")
+                await self._run_tasks(stop)
+                systemd.notify("STOPPING=1")
+                await self._say_goodbye()
+        finally:
+            for sink in self._sinks:
+                sink.close()
+            self.ledger.close()
+
+    async def _run_tasks(self, stop: asyncio.Event) -> None:
+        settings = self._settings
+        every: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
+            ("flush", settings.log.sync_interval_s, self._flush),
+            ("snapshot", settings.log.snapshot_interval_s, self._snapshot),
+            ("tick", settings.tick_s, self._tick),
+            ("status", settings.status_interval_s, self._publish_status),
+            ("assignments", 2.0, self._reread_assignments),
+        ]
+        if interval_s := systemd.watchdog_interval_s():
+            every.append(("watchdog", interval_s, self._sign_of_life))
+        tasks = [
+            asyncio.create_task(self._receive(), name="edge-receive"),
+            asyncio.create_task(self._greet(), name="edge-greet"),
+            asyncio.create_task(self.courier.run(), name="edge-courier"),
+            asyncio.create_task(stop.wait(), name="edge-stop"),
+            *(
+                asyncio.create_task(_repeat(interval_s, call), name=f"edge-{name}")
+                for name, interval_s, call in every
+            ),
+        ]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()  # a task that ended by itself ended by an error
+
+    # --- from the log -------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """Go on from the last snapshot: what the log holds behind it is analysed again."""
+        state, records = self.ledger.recover()
+        if state is not None:
+            self.pipeline.restore(state["pipeline"])
+            self._gateway_alarms.restore(state["gateway_alarms"])
+            self._assignments_text = state["assignments"]
+        batch: list[tuple[int, Record]] = []
+        count = 0
+        for item in records:
+            batch.append(item)
+            count += 1
+            if len(batch) == _BATCH:
+                self._analyse(batch)
+                batch = []
+        self._analyse(batch)
+        log.info("recovered", extra={"snapshot": state is not None, "replayed": count})
+
+    def _state(self) -> State:
+        return {
+            "pipeline": self.pipeline.state(),
+            "gateway_alarms": self._gateway_alarms.state(),
+            "assignments": self._assignments_text,
+        }
+
+    # --- from the broker ----------------------------------------------------------------
+
+    async def _receive(self) -> None:
+        while True:
+            deliveries = deque(await self._link.receive(_BATCH))
+            while deliveries:
+                # No await between the two: a snapshot must not see one without the other.
+                batch = self._append(deliveries)
+                await self._tell(self._analyse(batch))
+                if deliveries:  # the disk is full: the rest stays unacknowledged meanwhile
+                    await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(0)  # the other tasks' turn, in a long backlog too
+
+    def _append(self, deliveries: deque[Delivery]) -> list[tuple[int, Record]]:
+        """Put what may enter into the log, as far as the disk takes it."""
+        batch: list[tuple[int, Record]] = []
+        while deliveries:
+            delivery = deliveries[0]
+            record = self._intake.admit(delivery.topic, delivery.payload, delivery.arrival_ns)
+            if record is not None:
+                try:
+                    batch.append((self.ledger.append(record), record))
+                except UnavailableError as error:
+                    log.error("cannot take messages", extra={"error": str(error)})
+                    break
+                self.chunks += record.topic.endswith("/chunk")
+            self.ledger.when_safe(partial(self._link.ack, delivery))
+            deliveries.popleft()
+        return batch
+
+    def _analyse(self, batch: Sequence[tuple[int, Record]]) -> list[Event]:
+        """Run the pipeline over records that are in the log; keep what came of each."""
+        told: list[Event] = []
+        for offset, outputs in run_rounds(self.pipeline, batch, self._models):
+            entries = []
+            for output in outputs:
+                if isinstance(output, Refusal):
+                    self._intake.refuse(output.topic, output.reason, output.message)
+                else:
+                    entries.append(render(output.event, self._settings.site, output.patient))
+                    self._count(output)
+                    told.append(output.event)
+            self.ledger.processed(offset, entries)
+        return told
+
+    async def _tell(self, events: Sequence[Event]) -> None:
+        """Alarms first, and only when they are safe; then what a screen shows live."""
+        urgent = [event for event in events if isinstance(event, AlarmEvent | Receipt)]
+        if urgent:
+            entries = [render(event, self._settings.site, None) for event in urgent]
+            await self._insist(partial(self.ledger.put_alarms, entries))
+            self.courier.wake()
+            for device in dict.fromkeys(
+                event.device for event in urgent if isinstance(event, AlarmEvent)
+            ):
+                await self._publish_open_alarms(device)
+        for message in live(events, self._settings.site):
+            self._link.send(message.topic, message.payload)
+
+    def _count(self, output: Output) -> None:
+        self.counts[type(output.event).__name__] += 1
+        if isinstance(output.event, Beat):
+            self.beats_by_class[output.event.label.value] += 1
+
+    async def _insist(self, put: Callable[[], Awaitable[None]]) -> None:
+        """An alarm waits for the disk, however long; everything behind it waits too."""
+        while True:
+            try:
+                await put()
+                return
+            except UnavailableError as error:
+                log.error("an alarm waits for the disk", extra={"error": str(error)})
+                await asyncio.sleep(_RETRY_S)
+
+    # --- by the clock -------------------------------------------------------------------
+
+    async def _flush(self) -> None:
+        problem = ""
+        try:
+            if await self.ledger.flush():
+                self.courier.wake()
+        except UnavailableError as error:
+            problem = str(error)
+            log.error("cannot make the log safe, trying again", extra={"error": problem})
+        if not problem and self.ledger.outbox.full:
+            problem = "only undelivered alarms are left in the outbox, and it is full"
+        await self._tell_gateway(self._gateway_alarms.disk(problem, time.time_ns()))
+
+    async def _snapshot(self) -> None:
+        try:
+            await self.ledger.snapshot(self._state)
+        except UnavailableError as error:
+            log.error("no snapshot, the last one is kept", extra={"error": str(error)})
+
+    async def _tick(self) -> None:
+        """The pipeline's clock. Without a broker it stands: that silence is not a device's."""
+        if self._link.connected:
+            await self._note(Record(RecordKind.TICK, time.time_ns()))
+        await self._tell_gateway(self._gateway_alarms.tick(time.time_ns()))
+
+    async def _note(self, record: Record) -> None:
+        try:
+            offset = self.ledger.append(record)
+        except UnavailableError as error:
+            log.error("cannot write the log", extra={"error": str(error)})
+            return
+        await self._tell(self._analyse([(offset, record)]))
+
+    async def _tell_gateway(self, events: Sequence[AlarmEvent]) -> None:
+        if not events:
+            return
+        entries = [render(event, self._settings.site, None) for event in events]
+        try:
+            await self.ledger.put_alarms(entries)
+        except UnavailableError:  # it is the disk that the alarm is about: say it at least
+            for event in events:
+                topic = topics.device_topic(event.site, event.device, Leaf.ALARM)
+                self._link.send(topic, messages.dump(event))
+        self.courier.wake()
+        await self._publish_open_alarms(self._settings.gateway)
+
+    async def _reread_assignments(self) -> None:
+        path = self._settings.assignments
+        if path is None:
+            return
+        try:
+            text = await asyncio.to_thread(path.read_text)
+            if text == self._assignments_text:
+                return
+            Assignments.parse(text)
+        except (OSError, UnicodeDecodeError, InputError) as error:
+            self._intake.refuse("assignments", "bad_assignments", f"{path}: {error}")
+            return
+        self._assignments_text = text
+        await self._note(Record(RecordKind.ASSIGNMENTS, time.time_ns(), "", text.encode()))
+
+    async def _sign_of_life(self) -> None:
+        """A task that fails ends the daemon; the watchdog is for a loop that hangs."""
+        systemd.notify("WATCHDOG=1")
+
+    # --- to the broker ------------------------------------------------------------------
+
+    def _connected(self) -> None:
+        self.courier.wake("mqtt")
+        self._reconnected.set()
+
+    async def _greet(self) -> None:
+        """At each connection: what is retained is said anew, and silence is forgiven."""
+        while True:
+            await self._reconnected.wait()
+            self._reconnected.clear()
+            await self._note(Record(RecordKind.RESUMED, time.time_ns()))
+            await self._publish_status()
+            for device in [*self.pipeline.devices, self._settings.gateway]:
+                await self._publish_open_alarms(device)
+
+    async def _publish_open_alarms(self, device: str) -> None:
+        own = device == self._settings.gateway
+        alarms = self._gateway_alarms.open() if own else self.pipeline.open_alarms(device)
+        payload = b"[" + b",".join(messages.dump(alarm) for alarm in alarms) + b"]"
+        topic = topics.device_topic(self._settings.site, device, Leaf.ALARMS_ACTIVE)
+        self._link.send_retained(topic, payload)
+
+    async def _publish_status(self) -> None:
+        status = await asyncio.to_thread(self.status)
+        topic = topics.gateway_status(self._settings.site, self._settings.gateway)
+        self._link.send_retained(topic, messages.dump(status))
+        point = render_gateway(
+            self._settings.site, self._settings.gateway, figures(status), status.time_ns
+        )
+        try:
+            await asyncio.to_thread(self.ledger.outbox.commit, [point], None)
+        except UnavailableError as error:
+            log.error("no status point", extra={"error": str(error)})
+
+    def status(self) -> GatewayStatus:
+        """The gateway as it is now."""
+        stats = self.ledger.log.stats()
+        return look(
+            self._settings.data_dir,
+            started_ns=self._started_ns,
+            devices=len(list(self.pipeline.devices)),
+            open_alarms=sum(len(self.pipeline.open_alarms(d)) for d in self.pipeline.devices),
+            chunks=self.chunks,
+            refused=self._intake.refused,
+            sinks=self.courier.status(),
+            log_bytes=stats.file_bytes,
+            evicted_bytes=stats.evicted.n_bytes,
+        )
+
+    async def _say_goodbye(self) -> None:
+        """Everything safe, a snapshot, what can be delivered delivered, then offline."""
+        await self._flush()
+        await self._snapshot()
+        self.courier.wake()
+        await self._finish_delivery(_GOODBYE_S)
+        topic = topics.gateway_status(self._settings.site, self._settings.gateway)
+        try:
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._link.publish(topic, b'{"online":false}', retain=True)
+        except (UnavailableError, TimeoutError):
+            log.warning("no goodbye to the broker; its last will says it")
+
+    async def _finish_delivery(self, timeout_s: float) -> None:
+        task = asyncio.create_task(self.courier.run(), name="edge-last-courier")
+        await self.courier.drained(timeout_s)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _repeat(interval_s: float, call: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(interval_s)
+        await call()

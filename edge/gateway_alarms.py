@@ -1,0 +1,46 @@
+"""Alarms of the gateway itself, under its own name: its disk."""
+
+from edge.stages.alarms import Alarms
+from edge.stages.items import Condition, State
+from vitalwire.contracts import AlarmEvent, AlarmKind
+
+
+class GatewayAlarms:
+    """Turns the gateway's troubles into technical alarms."""
+
+    def __init__(self, site: str, gateway: str) -> None:
+        self._alarms = Alarms(site, gateway)
+        self._full = False
+        self._count = 0
+
+    def disk(self, problem: str, now_ns: int) -> list[AlarmEvent]:
+        """Say whether the disk takes what must be kept; `problem` is "" when it does."""
+        if bool(problem) == self._full:
+            return []
+        self._full = bool(problem)
+        self._count += self._full
+        condition = Condition(
+            kind=AlarmKind.DISK_FULL,
+            active=self._full,
+            sample=self._count,  # no samples here: the alarm's number, so that ids differ
+            time_ns=now_ns,
+            onset_ns=now_ns,
+            signal=None,
+            stream_id=0,
+            message=problem,
+        )
+        return self._alarms.push(condition, None)
+
+    def tick(self, now_ns: int) -> list[AlarmEvent]:
+        return self._alarms.tick(now_ns)
+
+    def open(self) -> list[AlarmEvent]:
+        """The last message of each open alarm."""
+        return self._alarms.open()
+
+    def state(self) -> State:
+        return {"alarms": self._alarms.state(), "full": self._full, "count": self._count}
+
+    def restore(self, state: State) -> None:
+        self._alarms.restore(state["alarms"])
+        self._full, self._count = state["full"], state["count"]

@@ -1,0 +1,135 @@
+"""What the gateway must not lose: chunk log, snapshots and outbox, in their one safe order.
+
+A record's entries wait here until the log is fsynced up to that record; then they are
+committed to the outbox in one transaction with that offset. So each record's entries are in
+the outbox once, whatever was killed in between.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from edge.chunklog.log import ChunkLog
+from edge.chunklog.records import Record
+from edge.chunklog.snapshots import SnapshotStore, pack
+from edge.config import EdgeSettings
+from edge.delivery.entries import Entry, Lane
+from edge.delivery.outbox import Outbox
+from edge.stages.items import State
+
+log = logging.getLogger(__name__)
+
+CHUNKS = "chunks"  # folder of the chunk log, inside the data folder
+SNAPSHOTS = "snapshots"
+OUTBOX = "outbox.sqlite"
+
+
+class Ledger:
+    """The gateway's files.
+
+    Parameters
+    ----------
+    settings : EdgeSettings
+    lanes : mapping of sink name to the outbox lanes it takes
+
+    Raises
+    ------
+    InputError
+        The data folder cannot be used, or another daemon uses it.
+    UnavailableError
+        The disk is full or does not answer.
+    """
+
+    def __init__(self, settings: EdgeSettings, lanes: dict[str, Collection[Lane]]) -> None:
+        folder: Path = settings.data_dir
+        self.log = ChunkLog(
+            folder / CHUNKS,
+            max_bytes=settings.log.max_bytes,
+            segment_bytes=settings.log.segment_bytes,
+        )
+        try:
+            self.snapshots = SnapshotStore(folder / SNAPSHOTS)
+            self.outbox = Outbox(
+                folder / OUTBOX, sinks=lanes, max_bytes=settings.outbox.max_bytes
+            )
+            self.outbox.rewind(self.log.end_offset)
+        except BaseException:
+            self.log.close()
+            raise
+        self._committed = self.outbox.committed_offset
+        self._processed = self.log.end_offset
+        self._waiting: list[Entry] = []
+        self._on_safe: list[Callable[[], None]] = []
+        self._flushing = asyncio.Lock()
+
+    def recover(self) -> tuple[State | None, Iterator[tuple[int, Record]]]:
+        """The last snapshot's state, and the records behind it."""
+        saved = self.snapshots.load()
+        offset, state = saved if saved else (0, None)
+        self.log.keep_from = offset
+        return state, iter(self.log.read(offset))
+
+    def append(self, record: Record) -> int:
+        """Put a record into the log; its offset. Its entries follow by `processed`."""
+        return self.log.append(record)
+
+    def processed(self, offset: int, entries: list[Entry]) -> None:
+        """What came of the record at `offset`. No await may lie between this and `append`."""
+        self._processed = offset
+        if offset > self._committed:
+            self._waiting += entries
+
+    def when_safe(self, call: Callable[[], None]) -> None:
+        """Call, in order, when everything that was processed until now is safe."""
+        self._on_safe.append(call)
+
+    async def put_alarms(self, entries: list[Entry]) -> None:
+        """On return alarms and receipts are fsynced; putting them again changes nothing."""
+        await asyncio.to_thread(self.outbox.put_alarm, entries)
+
+    async def flush(self) -> bool:
+        """Make everything processed so far safe; whether there was anything.
+
+        Raises
+        ------
+        UnavailableError
+            The disk refused; everything is kept for the next flush.
+        """
+        async with self._flushing:
+            return await self._flush()
+
+    async def _flush(self) -> bool:
+        if self._processed <= self._committed and not self._on_safe:
+            return False
+        offset = self._processed
+        entries, self._waiting = self._waiting, []
+        calls, self._on_safe = self._on_safe, []
+        try:
+            await asyncio.to_thread(self._make_safe, entries, offset)
+        except BaseException:
+            self._waiting[:0] = entries
+            self._on_safe[:0] = calls
+            raise
+        self._committed = max(self._committed, offset)
+        for call in calls:
+            call()
+        return True
+
+    def _make_safe(self, entries: list[Entry], offset: int) -> None:
+        self.log.sync()  # first: an offset that the log may lose must not be committed
+        if offset > self._committed or entries:
+            self.outbox.commit(entries, max(offset, self._committed))
+
+    async def snapshot(self, capture: Callable[[], State]) -> None:
+        """Save the pipeline's state; a restart replays the log from here."""
+        async with self._flushing:
+            offset = self._processed
+            packed = pack(capture())  # before anything is awaited: then it would change
+            await self._flush()
+            await asyncio.to_thread(self.snapshots.write, offset, packed)
+            self.log.keep_from = offset
+
+    def close(self) -> None:
+        self.outbox.close()
+        self.log.close()

@@ -1,0 +1,150 @@
+"""One wearable: its streams, whether it is there, and the life of its alarms."""
+
+from collections.abc import Sequence
+
+from edge.stages.alarms import Alarms
+
+from edge.inference import Asking
+from edge.pipeline.stream import AnalysisFactory, Item, SignalStream
+from edge.stages.items import Advance, Condition, Limits, State
+from edge.stages.rules import check_limits
+from edge.stages.silence import SilenceWatch
+from vitalwire.contracts import (
+    AlarmEvent,
+    Chunk,
+    Command,
+    CommandAction,
+    DeviceStatus,
+    Event,
+    Receipt,
+    Signal,
+)
+from vitalwire.errors import VitalwireError
+
+
+class DevicePipeline:
+    """Everything that is known of one device. Pure: time comes with the data.
+
+    Parameters
+    ----------
+    site, device : str
+    make_analysis : AnalysisFactory
+    """
+
+    def __init__(self, site: str, device: str, make_analysis: AnalysisFactory) -> None:
+        self._device = device
+        self._make_analysis = make_analysis
+        self._streams: dict[Signal, SignalStream] = {}
+        self._silence = SilenceWatch(device)
+        self._alarms = Alarms(site, device)
+        self._patient: str | None = None
+        self._limits: Limits = {}  # of the patient
+        self._ordered: Limits = {}  # by command, over the patient's
+
+    def assign(self, patient: str | None, limits: Limits) -> None:
+        """Who wears the device now, and that person's limits."""
+        self._patient, self._limits = patient, limits
+        self._apply_limits()
+
+    def chunk(self, chunk: Chunk, arrival_ns: int) -> Asking[Event]:
+        """Take a chunk in any order."""
+        events = self._conditions(self._silence.heard(arrival_ns))
+        if chunk.signal not in self._streams:
+            self._streams[chunk.signal] = SignalStream(
+                self._device, chunk.signal, self._make_analysis, self._all_limits()
+            )
+        items = yield from self._streams[chunk.signal].push(chunk, arrival_ns)
+        return events + self._told(items)
+
+    def status(self, status: DeviceStatus, arrival_ns: int) -> list[Event]:
+        """What the device, or its bridge for it, says of itself."""
+        return self._conditions(self._silence.status(status, arrival_ns))
+
+    def tick(self, now_ns: int) -> Asking[Event]:
+        """The gateway's clock."""
+        events: list[Event] = []
+        for stream in self._streams.values():
+            items = yield from stream.tick(now_ns)
+            events += self._told(items)
+        events += self._conditions(self._silence.tick(now_ns))
+        return events + list(self._alarms.tick(now_ns))
+
+    def resumed(self, now_ns: int) -> None:
+        """The gateway was away: its silence is not the device's."""
+        self._silence.resumed(now_ns)
+
+    def finish(self) -> Asking[Event]:
+        """The end of a recording: give everything that is pending."""
+        events: list[Event] = []
+        for stream in self._streams.values():
+            items = yield from stream.finish()
+            events += self._told(items)
+        return events
+
+    def command(self, command: Command, now_ns: int) -> list[Event]:
+        """Do what a person asked, and say what became of it."""
+        if command.action is CommandAction.LIMITS:
+            return [self._set_limits(command, now_ns)]
+        return list(self._alarms.command(command, now_ns))
+
+    def open_alarms(self) -> list[AlarmEvent]:
+        """The last message of every alarm that is open."""
+        return self._alarms.open()
+
+    def counters(self) -> dict[str, dict[str, int]]:
+        """What went wrong so far, by signal and reason."""
+        return {signal.value: one.counters() for signal, one in self._streams.items()}
+
+    def _told(self, items: Sequence[Item]) -> list[Event]:
+        events: list[Event] = []
+        for item in items:
+            if isinstance(item, Condition):
+                events += self._alarms.push(item, self._patient)
+            elif isinstance(item, Advance):
+                events += self._alarms.advance(item.time_ns)
+            else:
+                events.append(item)
+        return events
+
+    def _conditions(self, conditions: Sequence[Condition]) -> list[Event]:
+        return self._told(conditions)
+
+    def _set_limits(self, command: Command, now_ns: int) -> Receipt:
+        wanted = {**self._ordered, **(command.limits or {})}
+        reason = ""
+        try:
+            check_limits(wanted)
+        except VitalwireError as error:
+            reason = str(error)
+        else:
+            self._ordered = wanted
+            self._apply_limits()
+        return Receipt(command.command_id, self._device, not reason, reason, now_ns)
+
+    def _all_limits(self) -> Limits:
+        return {**self._limits, **self._ordered}
+
+    def _apply_limits(self) -> None:
+        for stream in self._streams.values():
+            stream.set_limits(self._all_limits())
+
+    def state(self) -> State:
+        return {
+            "streams": {signal.value: one.state() for signal, one in self._streams.items()},
+            "silence": self._silence.state(),
+            "alarms": self._alarms.state(),
+            "patient": self._patient,
+            "limits": dict(self._limits),
+            "ordered": dict(self._ordered),
+        }
+
+    def restore(self, state: State) -> None:
+        self._patient, self._limits = state["patient"], state["limits"]
+        self._ordered = state["ordered"]
+        self._silence.restore(state["silence"])
+        self._alarms.restore(state["alarms"])
+        for value, saved in state["streams"].items():
+            signal = Signal(value)
+            stream = SignalStream(self._device, signal, self._make_analysis, self._all_limits())
+            stream.restore(saved)
+            self._streams[signal] = stream

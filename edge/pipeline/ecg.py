@@ -1,0 +1,253 @@
+"""What is made of an ECG: beats, quality, vital signs, and the rules' word on alarms."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from edge.stages.vitals import VitalsPoint, VitalsStage
+
+from edge.inference import Asking
+from edge.pipeline.stream import Item, StreamName, UtcOf
+from edge.stages.beat_windows import BeatWindow, BeatWindows
+from edge.stages.items import Advance, Frame, Limits, State
+from edge.stages.qrs import FS_MAX_HZ, FS_MIN_HZ, Detection, QrsDetector
+from edge.stages.quality import EcgLeadQuality
+from edge.stages.rules import CardiacRules
+from vitalwire.contracts import Beat, BeatClass, InferenceRequest, Quality, SignalState, Vitals
+
+BEAT_MODEL: Final = "ecg-beat"
+DECISION_DELAY_S: Final = 0.4
+"""A beat that is not found by searching back is decided within this."""
+
+_CLASSES: Final = tuple(BeatClass)
+_UNREADABLE: Final = frozenset({SignalState.POOR, SignalState.LEAD_OFF})
+_SILENT: Final = frozenset({SignalState.LEAD_OFF, SignalState.FLAT})
+_REMEMBERED_FRAMES: Final = 50  # 10 s: longer than any beat's decision takes
+
+
+def supported(fs: float) -> bool:
+    """Whether an ECG of this rate can be analysed; any other is only recorded."""
+    return FS_MIN_HZ <= fs <= FS_MAX_HZ
+
+
+class EcgAnalysis:
+    """Frames of one ECG stream in; beats, quality, vitals and conditions out.
+
+    One lead is analysed: the first, until it is off or flat while another is good. Beats in
+    a stretch that cannot be analysed are not told, and no interval reaches across one.
+
+    Parameters
+    ----------
+    name : StreamName
+    fs : float
+        Hz, see `supported`.
+    n_leads : int
+    limits : Limits
+        Alarm limits of the patient.
+    classify : bool
+        Ask the beat model for each beat's class; otherwise beats are Q (unclassified).
+    """
+
+    def __init__(
+        self, name: StreamName, fs: float, n_leads: int, limits: Limits, classify: bool
+    ) -> None:
+        self._name, self._fs, self._classify = name, fs, classify
+        self._lead = 0
+        self._quality = [EcgLeadQuality(fs) for _ in range(n_leads)]
+        self._told_states: list[SignalState | None] = [None] * n_leads
+        self._past: deque[tuple[int, SignalState]] = deque(maxlen=_REMEMBERED_FRAMES)
+        self._vitals = VitalsStage(fs)
+        self._rules = CardiacRules(
+            fs, name.signal, name.stream_id, limits, decision_delay_s=DECISION_DELAY_S
+        )
+        self._origin: int | None = None  # where the detector's count starts in the stream
+        self._detector = QrsDetector(fs)
+        self._windows = BeatWindows(fs)
+        self._previous: int | None = None  # the last beat told, for the next one's RR
+
+    def push(self, frame: Frame, utc_of: UtcOf) -> Asking[Item]:
+        """Take the next frame."""
+        items: list[Item] = []
+        states = [
+            quality.push(frame.data[i], frame.missing[i], bool(frame.lead_off >> i & 1))
+            for i, quality in enumerate(self._quality)
+        ]
+        items += self._quality_changes(frame, states, utc_of)
+        if (better := self._better_lead(states)) is not None:
+            items += yield from self._flush_beats(utc_of)
+            self._lead = better
+            self._start_detector(frame.first_sample)
+            self._rules.reset(frame.first_sample)
+        if self._origin is None:
+            self._start_detector(frame.first_sample)
+        state = states[self._lead]
+        self._past.append((frame.end_sample, state))
+        found = self._detector.push(frame.data[self._lead])
+        items += yield from self._beats(found, frame, utc_of)
+        items += self._conditions(found, state, frame, utc_of)
+        items.append(Advance(utc_of(frame.end_sample)))
+        return items
+
+    def break_at(self, sample: int, utc_of: UtcOf) -> Asking[Item]:
+        """Samples are missing up to `sample`: give what is pending, start anew there."""
+        items = yield from self._flush_beats(utc_of)
+        self._origin = None
+        self._past.clear()
+        self._vitals.break_chain()
+        self._rules.reset(sample)
+        for quality in self._quality:
+            quality.reset()
+        return items
+
+    def set_limits(self, limits: Limits) -> None:
+        """The patient's alarm limits from now on."""
+        self._rules.set_limits(limits)
+
+    # --- beats --------------------------------------------------------------------------
+
+    def _start_detector(self, sample: int) -> None:
+        self._origin = sample
+        self._detector = QrsDetector(self._fs)
+        self._windows = BeatWindows(self._fs)
+        self._previous = None
+
+    def _beats(self, found: Sequence[Detection], frame: Frame, utc_of: UtcOf) -> Asking[Item]:
+        """Tell the beats, and the vital signs of this frame."""
+        items: list[Item] = []
+        lead = frame.data[self._lead]
+        told = [one for one in found if self._readable(one)]
+        ready = self._windows.push(lead, told) if self._classify else _unasked(told)
+        items += yield from self._tell(ready, utc_of)
+        if self._past[-1][1] in _UNREADABLE:
+            self._previous = None
+            self._vitals.break_chain()
+        beats = [(self._absolute(one), one.amplitude_mv) for one in told]
+        points = self._vitals.push(frame.end_sample, beats, self._past[-1][1])
+        items += [self._vitals_event(point, utc_of) for point in points]
+        return items
+
+    def _flush_beats(self, utc_of: UtcOf) -> Asking[Item]:
+        """What the detector and the classifier hold back, before they start anew."""
+        if self._origin is None:
+            return []
+        told = [one for one in self._detector.flush() if self._readable(one)]
+        ready = self._windows.flush(told) if self._classify else _unasked(told)
+        return (yield from self._tell(ready, utc_of))
+
+    def _tell(self, ready: Sequence[BeatWindow], utc_of: UtcOf) -> Asking[Item]:
+        labels = [BeatClass.Q] * len(ready)
+        if self._classify and ready:
+            answers = yield [
+                InferenceRequest(BEAT_MODEL, self._name.device, window.inputs)
+                for window in ready
+            ]
+            labels = [_CLASSES[int(answer["probability"].argmax())] for answer in answers]
+        return [
+            self._beat(window.beat, label, utc_of)
+            for window, label in zip(ready, labels, strict=True)
+        ]
+
+    def _beat(self, beat: Detection, label: BeatClass, utc_of: UtcOf) -> Beat:
+        sample = self._absolute(beat)
+        previous, self._previous = self._previous, sample
+        return Beat(
+            *self._name,
+            sample=sample,
+            time_ns=utc_of(sample),
+            label=label,
+            rr_s=None if previous is None else (sample - previous) / self._fs,
+            amplitude_mv=beat.amplitude_mv,
+        )
+
+    def _absolute(self, beat: Detection) -> int:
+        assert self._origin is not None
+        return self._origin + beat.sample
+
+    def _readable(self, beat: Detection) -> bool:
+        """Whether the frame that holds the R peak can be read, whenever it was decided."""
+        sample = self._absolute(beat)
+        held_by = next((state for end, state in self._past if sample < end), None)
+        return held_by is not None and held_by not in _UNREADABLE
+
+    # --- what goes beside the beats -----------------------------------------------------
+
+    def _conditions(
+        self, found: Sequence[Detection], state: SignalState, frame: Frame, utc_of: UtcOf
+    ) -> list[Item]:
+        beats = [replace(one, sample=self._absolute(one)) for one in found]
+        return list(
+            self._rules.push(
+                frame.end_sample, utc_of, beats, state, frame.lead_state_known, frame.injected
+            )
+        )
+
+    def _vitals_event(self, point: VitalsPoint, utc_of: UtcOf) -> Vitals:
+        return Vitals(
+            *self._name,
+            sample=point.sample,
+            time_ns=utc_of(point.sample),
+            state=point.state,
+            heart_rate_bpm=point.heart_rate_bpm,
+            rr_s=point.rr_s,
+            rmssd_ms=point.rmssd_ms,
+            sdnn_ms=point.sdnn_ms,
+            respiration_bpm=point.respiration_bpm,
+            analysable=point.analysable,
+        )
+
+    def _quality_changes(
+        self, frame: Frame, states: Sequence[SignalState], utc_of: UtcOf
+    ) -> list[Item]:
+        changes: list[Item] = []
+        for lead, state in enumerate(states):
+            if state is not self._told_states[lead]:
+                self._told_states[lead] = state
+                changes.append(
+                    Quality(
+                        *self._name,
+                        lead=lead,
+                        first_sample=frame.first_sample,
+                        time_ns=utc_of(frame.first_sample),
+                        state=state,
+                    )
+                )
+        return changes
+
+    def _better_lead(self, states: Sequence[SignalState]) -> int | None:
+        """Another lead, where the present one is off or flat and that one is good."""
+        if states[self._lead] not in _SILENT:
+            return None
+        good = [lead for lead, state in enumerate(states) if state is SignalState.GOOD]
+        return good[0] if good else None
+
+    def state(self) -> State:
+        return {
+            "lead": self._lead,
+            "quality": [quality.state() for quality in self._quality],
+            "told_states": [state and state.value for state in self._told_states],
+            "past": [[end, state.value] for end, state in self._past],
+            "vitals": self._vitals.state(),
+            "rules": self._rules.state(),
+            "origin": self._origin,
+            "detector": self._detector.state(),
+            "windows": self._windows.state(),
+            "previous": self._previous,
+        }
+
+    def restore(self, state: State) -> None:
+        self._lead = state["lead"]
+        for quality, saved in zip(self._quality, state["quality"], strict=True):
+            quality.restore(saved)
+        self._told_states = [saved and SignalState(saved) for saved in state["told_states"]]
+        self._past.extend((end, SignalState(saved)) for end, saved in state["past"])
+        self._vitals.restore(state["vitals"])
+        self._rules.restore(state["rules"])
+        self._origin = state["origin"]
+        self._detector.restore(state["detector"])
+        self._windows.restore(state["windows"])
+        self._previous = state["previous"]
+
+
+def _unasked(beats: Sequence[Detection]) -> list[BeatWindow]:
+    return [BeatWindow(beat, {}) for beat in beats]

@@ -1,0 +1,215 @@
+"""The whole gateway between the chunk log and the outbox: records in, outputs out. Pure.
+
+Everything that the gateway reacts to is a record of the chunk log, the clock's ticks too.
+The same records give the same outputs, whether they come from the radio, from the log after
+a crash, or from a file on a workstation.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edge.assignments import Assignments
+
+from edge.chunklog.records import Record, RecordKind
+from edge.inference import Asking
+from edge.pipeline.device import DevicePipeline
+from edge.pipeline.ecg import EcgAnalysis, supported
+from edge.pipeline.stream import Analysis, StreamName
+from edge.stages.items import Limits, State
+from vitalwire import messages, topics, wire
+from vitalwire.contracts import (
+    AlarmEvent,
+    Command,
+    DeviceStatus,
+    Episode,
+    Event,
+    Receipt,
+    Signal,
+)
+from vitalwire.errors import InputError, WireError, WireReason
+from vitalwire.topics import Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An event, and the patient whom it is about."""
+
+    event: Event
+    patient: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Input that could not be used: counted by reason and logged by the shell."""
+
+    topic: str
+    reason: str
+    message: str
+
+
+class Pipeline:
+    """All devices of a site.
+
+    Parameters
+    ----------
+    site : str
+    classify : bool
+        Ask the beat model for the class of each beat.
+    max_devices : int
+        More devices than this are refused: a flood of made-up names must not fill memory.
+    """
+
+    def __init__(self, site: str, *, classify: bool = False, max_devices: int = 2000) -> None:
+        self._site, self._classify, self._max_devices = site, classify, max_devices
+        self._devices: dict[str, DevicePipeline] = {}
+        self._assignments = Assignments.parse("")
+        self._assignments_text = ""
+        self.refused: Counter[str] = Counter()
+
+    @staticmethod
+    def key(record: Record) -> str | None:
+        """The device that a record is for; None where it concerns all of them."""
+        if record.kind is not RecordKind.MESSAGE:
+            return None
+        levels = record.topic.split("/")
+        return levels[3] if len(levels) > 3 else ""
+
+    def process(self, record: Record) -> Asking[Output | Refusal]:
+        """Take the next record; give what came of it.
+
+        Two records of one device are never at work at once; see `key`.
+        """
+        try:
+            return (yield from self._process(record))
+        except WireError as error:
+            self.refused[error.reason.value] += 1
+            return [Refusal(record.topic, error.reason.value, str(error))]
+
+    def finish(self) -> Asking[Output]:
+        """The end of a recording: give everything that is pending."""
+        outputs: list[Output] = []
+        for name, device in self._devices.items():
+            events = yield from device.finish()
+            outputs += self._outputs(name, events)
+        return outputs
+
+    def open_alarms(self, device: str) -> list[AlarmEvent]:
+        """The open alarms of a device, for its retained topic."""
+        return self._devices[device].open_alarms() if device in self._devices else []
+
+    @property
+    def devices(self) -> Iterator[str]:
+        """Names of the devices that were heard."""
+        return iter(self._devices)
+
+    def counters(self) -> dict[str, dict[str, dict[str, int]]]:
+        """What went wrong so far, by device, signal and reason."""
+        return {name: device.counters() for name, device in self._devices.items()}
+
+    def _process(self, record: Record) -> Asking[Output | Refusal]:
+        now_ns = record.arrival_ns
+        match record.kind:
+            case RecordKind.MESSAGE:
+                return (yield from self._message(record))
+            case RecordKind.TICK:
+                outputs: list[Output | Refusal] = []
+                for name, device in self._devices.items():
+                    events = yield from device.tick(now_ns)
+                    outputs += self._outputs(name, events)
+                return outputs
+            case RecordKind.RESUMED:
+                for device in self._devices.values():
+                    device.resumed(now_ns)
+            case RecordKind.ASSIGNMENTS:
+                return self._assign(record)
+        return []
+
+    def _message(self, record: Record) -> Asking[Output | Refusal]:
+        topic = topics.parse(record.topic)
+        name, now_ns = topic.device, record.arrival_ns
+        if topic.site != self._site:
+            raise WireError(
+                WireReason.BAD_TOPIC, f"expected site {self._site}, got {topic.site}"
+            )
+        if topic.leaf is Leaf.CHUNK and topic.signal is not None:
+            chunk = wire.decode(record.payload, name, topic.signal)
+            events = yield from self._device(name, now_ns).chunk(chunk, now_ns)
+        elif topic.leaf is Leaf.STATUS:
+            status = messages.load(DeviceStatus, record.payload)
+            events = self._device(name, now_ns).status(status, now_ns)
+        elif topic.leaf is Leaf.COMMAND:
+            command = messages.load(Command, record.payload)
+            if command.device != name:
+                raise WireError(WireReason.BAD_JSON, f"Command: device: expected {name}")
+            events = self._command(name, command, now_ns)
+        else:
+            return []
+        return list(self._outputs(name, events))
+
+    def _command(self, name: str, command: Command, now_ns: int) -> list[Event]:
+        if name not in self._devices:
+            reason = f"no device {name} was heard by this gateway"
+            return [Receipt(command.command_id, name, False, reason, now_ns)]
+        return self._devices[name].command(command, now_ns)
+
+    def _device(self, name: str, now_ns: int) -> DevicePipeline:
+        if name not in self._devices:
+            if len(self._devices) >= self._max_devices:
+                raise WireError(
+                    WireReason.BAD_TOPIC,
+                    f"expected at most {self._max_devices} devices, got one more: "
+                    "raise [pipeline] max_devices, or check who publishes",
+                )
+            device = DevicePipeline(self._site, name, self._make_analysis)
+            self._devices[name] = device
+            self._assign_device(name, device, now_ns)
+        return self._devices[name]
+
+    def _assign(self, record: Record) -> list[Output | Refusal]:
+        text = record.payload.decode(errors="replace")
+        try:
+            self._assignments = Assignments.parse(text)
+        except InputError as error:  # the file was checked before it was logged
+            return [Refusal("assignments", "bad_assignments", str(error))]
+        self._assignments_text = text
+        for name, device in self._devices.items():
+            self._assign_device(name, device, record.arrival_ns)
+        return []
+
+    def _assign_device(self, name: str, device: DevicePipeline, now_ns: int) -> None:
+        patient = self._assignments.patient_of(name, now_ns)
+        device.assign(patient, self._assignments.limits_of(patient) if patient else {})
+
+    def _outputs(self, device: str, events: list[Event]) -> list[Output]:
+        return [
+            Output(event, self._assignments.patient_of(device, _time_of(event)))
+            for event in events
+        ]
+
+    def _make_analysis(
+        self, name: StreamName, fs: float, n_leads: int, limits: Limits
+    ) -> Analysis | None:
+        if name.signal is not Signal.ECG or not supported(fs):
+            return None  # recorded, not analysed
+        return EcgAnalysis(name, fs, n_leads, limits, self._classify)
+
+    def state(self) -> State:
+        return {
+            "devices": {name: device.state() for name, device in self._devices.items()},
+            "assignments": self._assignments_text,
+            "refused": dict(self.refused),
+        }
+
+    def restore(self, state: State) -> None:
+        self._assignments_text = state["assignments"]
+        self._assignments = Assignments.parse(self._assignments_text)
+        self.refused = Counter(state["refused"])
+        for name, saved in state["devices"].items():
+            device = DevicePipeline(self._site, name, self._make_analysis)
+            device.restore(saved)
+            self._devices[name] = device
+
+
+def _time_of(event: Event) -> int:
+    return event.onset_ns if isinstance(event, Episode) else event.time_ns

@@ -1,0 +1,41 @@
+"""The daemon as a service: its log on standard error, its end by a signal."""
+
+import asyncio
+import logging
+import signal
+from typing import Final
+
+from edge.config import EdgeSettings
+from edge.daemon import Daemon
+
+_PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+}
+
+
+class _Fields(logging.Formatter):
+    """The constant message, and the fields beside it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(
+            f"{key}={value!r}" for key, value in record.__dict__.items() if key not in _PLAIN
+        )
+        return f"{super().format(record)} {fields}".rstrip()
+
+
+def configure_logging(verbose: bool) -> None:
+    """Log to standard error; the journal adds the time."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Fields("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+
+
+async def serve(settings: EdgeSettings) -> None:
+    """Run a daemon until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await Daemon(settings).run(stop)
