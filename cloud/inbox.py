@@ -38,3 +38,6 @@ class Inbox(asyncio.Queue[Message]):
 
     def qsize(self) -> int:
         return len(self._urgent) + len(self._bulk)
+
+    def empty(self) -> bool:
+        return not self.qsize()

@@ -10,7 +10,7 @@ last snapshot, replays the log from there, and drops what the outbox already has
 import asyncio
 import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -27,12 +27,12 @@ from edge.inference import Model
 from edge.intake import Intake
 from edge.ledger import Ledger
 from edge.mqtt import Delivery, LastWill, MqttLink
-from edge.pipeline.gateway import Output, Pipeline, Refusal
+from edge.pipeline.gateway import Pipeline, Refusal
 from edge.rounds import run_rounds
 from edge.sinks import make_sinks
 from edge.stages.items import State
 from vitalwire import messages, topics
-from vitalwire.contracts import AlarmEvent, Beat, Event, Receipt
+from vitalwire.contracts import AlarmEvent, Event, Receipt
 from vitalwire.errors import InputError, UnavailableError
 from vitalwire.topics import Leaf
 
@@ -51,6 +51,8 @@ class Daemon:
     settings : EdgeSettings
     models : mapping of model name to model, optional
         What the pipeline may ask; with `ecg-beat` among them beats are classified.
+    on_event : callable, optional
+        Told of every event, in order, for whoever runs the daemon inside a program.
 
     Raises
     ------
@@ -59,10 +61,14 @@ class Daemon:
     """
 
     def __init__(
-        self, settings: EdgeSettings, models: Mapping[str, Model] | None = None
+        self,
+        settings: EdgeSettings,
+        models: Mapping[str, Model] | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self._settings = settings
         self._models = dict(models or {})
+        self._on_event = on_event
         self.pipeline = Pipeline(
             settings.site,
             classify="ecg-beat" in self._models,
@@ -79,8 +85,7 @@ class Daemon:
         self._assignments_text: str | None = None
         self._reconnected = asyncio.Event()
         self.chunks = 0
-        self.counts: Counter[str] = Counter()  # events told, by type
-        self.beats_by_class: Counter[str] = Counter()
+        self.ready = asyncio.Event()
 
     def _make_link(self) -> MqttLink:
         settings = self._settings
@@ -105,6 +110,7 @@ class Daemon:
             self._recover()
             async with self._link:
                 await self._link.first_connection(self._settings.broker_timeout_s)
+                self.ready.set()
                 systemd.notify("READY=1")
                 await self._run_tasks(stop)
                 systemd.notify("STOPPING=1")
@@ -209,8 +215,9 @@ class Daemon:
                     self._intake.refuse(output.topic, output.reason, output.message)
                 else:
                     entries.append(render(output.event, self._settings.site, output.patient))
-                    self._count(output)
                     told.append(output.event)
+                    if self._on_event:
+                        self._on_event(output.event)
             self.ledger.processed(offset, entries)
         return told
 
@@ -227,11 +234,6 @@ class Daemon:
                 await self._publish_open_alarms(device)
         for message in live(events, self._settings.site):
             self._link.send(message.topic, message.payload)
-
-    def _count(self, output: Output) -> None:
-        self.counts[type(output.event).__name__] += 1
-        if isinstance(output.event, Beat):
-            self.beats_by_class[output.event.label.value] += 1
 
     async def _insist(self, put: Callable[[], Awaitable[None]]) -> None:
         """An alarm waits for the disk, however long; everything behind it waits too."""

@@ -89,6 +89,7 @@ class MqttLink:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._message
+        client.on_subscribe = self._subscribed
         client.on_publish = self._puback
         if will:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
@@ -208,7 +209,7 @@ class MqttLink:
         self,
         client: paho.Client,
         _userdata: object,
-        _flags: paho.ConnectFlags,
+        flags: paho.ConnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
@@ -218,10 +219,18 @@ class MqttLink:
             return
         self.refusal = None
         self._connection += 1
-        self.connects += 1
-        # On a persistent session a subscription replaces itself: reconnecting doubles nothing.
-        if self._subscriptions:
+        # A session that the broker kept has its subscriptions, and what was queued for them
+        # comes in its order. To subscribe again would bring retained messages in between.
+        if flags.session_present or not self._subscriptions:
+            self._ready()
+        else:
             client.subscribe(self._subscriptions)
+
+    def _subscribed(self, *_: object) -> None:
+        self._ready()
+
+    def _ready(self) -> None:
+        self.connects += 1
         log.info("connected to the broker", extra={"connects": self.connects})
         if self._on_connected:
             self._in_loop(self._on_connected)

@@ -76,9 +76,10 @@ def _value(
     except ValueError:
         value = math.nan
     if not allowed.low <= value <= allowed.high:  # false for NaN too
+        what = "a whole number" if cast is int else "a number"
         raise InputError(
-            f"fault {spec!r}: {word}: expected {'a whole number' if cast is int else 'a number'}"
-            f" from {allowed.low:g} to {allowed.high:g}, got {text!r}"
+            f"fault {spec!r}: {word}: expected {what} from {allowed.low:g} to "
+            f"{allowed.high:g}, got {text!r}"
         )
     return value
 

@@ -4,7 +4,7 @@ import logging
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from edge.chunklog.frames import HEAD_BYTES, FrameScanner, read_frame
 from edge.chunklog.records import Record, decode
@@ -12,6 +12,9 @@ from edge.chunklog.segments import HEADER_BYTES, SUFFIX, Segment, list_segments,
 from vitalwire.errors import InputError, UnavailableError
 
 logger = logging.getLogger(__name__)
+
+FOLDER: Final = "chunks"
+"""Name of the chunk log's folder in a gateway's data folder."""
 
 
 class LogReader:
@@ -107,10 +110,10 @@ class RecordFetcher:
         UnavailableError
             It has been evicted meanwhile.
         """
-        number = max(0, bisect_right(self._bases, record_offset) - 1)
+        number = bisect_right(self._bases, record_offset) - 1
         try:
-            if record_offset < self._bases[number]:
-                raise ValueError("evicted before the segments were listed")
+            if number < 0:
+                raise ValueError("gone before the segments were listed")
             if self._file is None or number != self._current:
                 self.close()
                 self._file = open_segment(self._segments[number], record_offset)
@@ -141,7 +144,7 @@ def open_reader(folder: Path, from_offset: int = 0) -> LogReader:
 
 
 def find_log(folder: Path) -> Path:
-    """The chunk log in a folder: the folder itself, or `log` in it (a gateway's data folder).
+    """The chunk log in a folder: the folder itself, or the one in a gateway's data folder.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def find_log(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise InputError(f"no folder {folder}: give the folder of a gateway's chunk log")
-    for place in (folder, folder / "log"):
+    for place in (folder, folder / FOLDER):
         if list_segments(place):
             return place
     raise InputError(

@@ -62,7 +62,11 @@ class SnapshotStore:
         UnavailableError
             The disk is full or does not answer; the snapshots before are untouched.
         """
-        body = _OFFSET.pack(offset) + pack(state)
+        self.write(offset, pack(state))
+
+    def write(self, offset: int, packed: bytes) -> None:
+        """`save`, of a state that `pack` has made bytes of: this may run in another thread."""
+        body = _OFFSET.pack(offset) + packed
         data = _HEAD.pack(_MAGIC, crc32(body)) + body
         paths = self._paths()
         number = int(paths[-1].stem) + 1 if paths else 0

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from edge.stages.alarms import Alarms
-
 from edge.inference import Asking
 from edge.pipeline.stream import AnalysisFactory, Item, SignalStream
+from edge.stages.alarms import Alarms
 from edge.stages.items import Advance, Condition, Limits, State
 from edge.stages.rules import check_limits
 from edge.stages.silence import SilenceWatch
@@ -54,18 +53,24 @@ class DevicePipeline:
                 self._device, chunk.signal, self._make_analysis, self._all_limits()
             )
         items = yield from self._streams[chunk.signal].push(chunk, arrival_ns)
-        return events + self._told(items)
+        return events + self._told(items, chunk.signal)
 
-    def status(self, status: DeviceStatus, arrival_ns: int) -> list[Event]:
-        """What the device, or its bridge for it, says of itself."""
-        return self._conditions(self._silence.status(status, arrival_ns))
+    def status(self, status: DeviceStatus, arrival_ns: int) -> Asking[Event]:
+        """What the device, or its bridge for it, says of itself.
+
+        A goodbye ends its streams: what is pending is told now, since nothing will follow.
+        """
+        events = self._conditions(self._silence.status(status, arrival_ns))
+        if not status.online and status.reason:
+            events = (yield from self.finish()) + events
+        return events
 
     def tick(self, now_ns: int) -> Asking[Event]:
         """The gateway's clock."""
         events: list[Event] = []
-        for stream in self._streams.values():
+        for signal, stream in self._streams.items():
             items = yield from stream.tick(now_ns)
-            events += self._told(items)
+            events += self._told(items, signal)
         events += self._conditions(self._silence.tick(now_ns))
         return events + list(self._alarms.tick(now_ns))
 
@@ -76,9 +81,9 @@ class DevicePipeline:
     def finish(self) -> Asking[Event]:
         """The end of a recording: give everything that is pending."""
         events: list[Event] = []
-        for stream in self._streams.values():
+        for signal, stream in self._streams.items():
             items = yield from stream.finish()
-            events += self._told(items)
+            events += self._told(items, signal)
         return events
 
     def command(self, command: Command, now_ns: int) -> list[Event]:
@@ -95,21 +100,27 @@ class DevicePipeline:
         """What went wrong so far, by signal and reason."""
         return {signal.value: one.counters() for signal, one in self._streams.items()}
 
-    def _told(self, items: Sequence[Item]) -> list[Event]:
+    def _told(self, items: Sequence[Item], signal: Signal) -> list[Event]:
         events: list[Event] = []
         for item in items:
             if isinstance(item, Condition):
                 events += self._alarms.push(item, self._patient)
             elif isinstance(item, Advance):
-                events += self._alarms.advance(item.time_ns)
+                events += self._alarms.advance(item.time_ns, signal)
             else:
                 events.append(item)
         return events
 
     def _conditions(self, conditions: Sequence[Condition]) -> list[Event]:
-        return self._told(conditions)
+        return [
+            event
+            for condition in conditions
+            for event in self._alarms.push(condition, self._patient)
+        ]
 
     def _set_limits(self, command: Command, now_ns: int) -> Receipt:
+        if answered := self._alarms.answered(command.command_id):
+            return answered
         wanted = {**self._ordered, **(command.limits or {})}
         reason = ""
         try:
@@ -119,12 +130,15 @@ class DevicePipeline:
         else:
             self._ordered = wanted
             self._apply_limits()
-        return Receipt(command.command_id, self._device, not reason, reason, now_ns)
+        receipt = Receipt(command.command_id, self._device, not reason, reason, now_ns)
+        self._alarms.remember(receipt)
+        return receipt
 
     def _all_limits(self) -> Limits:
         return {**self._limits, **self._ordered}
 
     def _apply_limits(self) -> None:
+        self._silence.set_limits(self._all_limits())
         for stream in self._streams.values():
             stream.set_limits(self._all_limits())
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge.assignments import Assignments
-
 from edge.chunklog.records import Record, RecordKind
 from edge.inference import Asking
 from edge.pipeline.device import DevicePipeline
@@ -137,7 +136,7 @@ class Pipeline:
             events = yield from self._device(name, now_ns).chunk(chunk, now_ns)
         elif topic.leaf is Leaf.STATUS:
             status = messages.load(DeviceStatus, record.payload)
-            events = self._device(name, now_ns).status(status, now_ns)
+            events = yield from self._device(name, now_ns).status(status, now_ns)
         elif topic.leaf is Leaf.COMMAND:
             command = messages.load(Command, record.payload)
             if command.device != name:

@@ -6,14 +6,13 @@ the signal's analysis.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
-
-from edge.stages.reassembly import Reassembler
-from edge.stages.timebase import Timebase
+from typing import Final, NamedTuple, Protocol
 
 from edge.inference import Asking
 from edge.stages.framing import Framer
 from edge.stages.items import Advance, Condition, Frame, Limits, State
+from edge.stages.reassembly import Reassembler
+from edge.stages.timebase import Timebase
 from vitalwire.contracts import Chunk, Event, Gap, Signal
 
 
@@ -24,6 +23,8 @@ class StreamName(NamedTuple):
     signal: Signal
     stream_id: int
 
+
+_NEVER_NS: Final = 1 << 62  # nothing is waited for beyond this
 
 Item = Event | Condition | Advance
 """What a stream gives its device: events, a rule's word, and how far its time has come."""
@@ -67,23 +68,29 @@ class SignalStream:
         self._framer: Framer | None = None
         self._analysis: Analysis | None = None
         self._form: tuple[int, float, int] | None = None  # stream id, fs, leads
+        self._now_ns = 0
         self._end = 0  # the first sample that has not come yet
 
     def push(self, chunk: Chunk, arrival_ns: int) -> Asking[Item]:
         """Take a chunk in any order; give what is now certain."""
+        self._now_ns = arrival_ns
         return (yield from self._run(self._reassembler.push(chunk, arrival_ns), arrival_ns))
 
     def tick(self, now_ns: int) -> Asking[Item]:
         """The gateway's clock: give up on chunks that were waited for too long."""
+        self._now_ns = now_ns
         return (yield from self._run(self._reassembler.tick(now_ns), now_ns))
 
     def finish(self) -> Asking[Item]:
-        """The end of a recording: give everything that is pending."""
-        items: list[Item] = []
-        for frame in self._framer.flush() if self._framer else []:
+        """The sender said that it ends: give everything that is pending, wait for nothing."""
+        items = yield from self._run(self._reassembler.tick(_NEVER_NS), self._now_ns)
+        if self._framer is None:
+            return items
+        for frame in self._framer.flush():
             items += yield from self._analyse(frame)
-        if self._analysis and self._framer:
+        if self._analysis:
             items += yield from self._analysis.break_at(self._end, self._timebase.utc_ns)
+        self._framer = None
         return items
 
     def set_limits(self, limits: Limits) -> None:
@@ -123,15 +130,15 @@ class SignalStream:
     def _break(self, gap: Gap) -> Asking[Item]:
         """Analyse what came before the gap, say the gap, start anew behind it."""
         items: list[Item] = []
-        if self._framer is None:
-            return items
-        for frame in self._framer.flush():
-            items += yield from self._analyse(frame)
-        resume = gap.first_sample + gap.n_samples
-        if self._analysis:
-            items += yield from self._analysis.break_at(resume, self._timebase.utc_ns)
-        items.append(replace(gap, time_ns=self._timebase.utc_ns(gap.first_sample)))
-        self._framer = None
+        if self._framer is not None:
+            for frame in self._framer.flush():
+                items += yield from self._analyse(frame)
+            if self._analysis:
+                resume = gap.first_sample + gap.n_samples
+                items += yield from self._analysis.break_at(resume, self._timebase.utc_ns)
+            self._framer = None
+        if self._form is not None:
+            items.append(replace(gap, time_ns=self._timebase.utc_ns(gap.first_sample)))
         return items
 
     def _adopt(self, chunk: Chunk) -> None:
@@ -155,6 +162,7 @@ class SignalStream:
             "reassembler": self._reassembler.state(),
             "timebase": self._timebase.state(),
             "form": list(self._form) if self._form else None,
+            "now_ns": self._now_ns,
             "end": self._end,
             "framer": self._framer.state() if self._framer else None,
             "analysis": self._analysis.state() if self._analysis else None,
@@ -163,7 +171,7 @@ class SignalStream:
     def restore(self, state: State) -> None:
         self._reassembler.restore(state["reassembler"])
         self._timebase.restore(state["timebase"])
-        self._end = state["end"]
+        self._now_ns, self._end = state["now_ns"], state["end"]
         if state["form"] is None:
             return
         stream_id, fs, n_leads = state["form"]

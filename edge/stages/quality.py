@@ -17,6 +17,8 @@ a beat counts as missed.
 All amplitudes are in mV. A sampling rate below 50 Hz leaves no band for muscle noise.
 """
 
+import math
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import numpy as np
@@ -27,7 +29,6 @@ from edge.stages.items import State
 from vitalwire.contracts import SignalState
 from vitalwire.errors import ContractError
 
-FRAME_S: Final = 0.2
 SETTLE_FRAMES: Final = 5  # 1 s: UNKNOWN until then
 
 FLAT_FRAMES: Final = 16
@@ -79,11 +80,7 @@ class EcgLeadQuality:
     def __init__(self, fs: float) -> None:
         if not fs >= 50.0:
             raise ContractError(f"ECG quality needs 50 Hz or more, got {fs} Hz")
-        low, high = NOISE_BAND_HZ
-        band = (min(low, 0.25 * fs), min(high, 0.45 * fs))
-        n_taps = round(0.1 * fs) | 1
-        self._taps: Float64 = np.asarray(firwin(n_taps, band, pass_zero=False, fs=fs))
-        self._block = max(1, round(0.02 * fs))
+        self._fs = float(fs)
         self._clear()
 
     @property
@@ -98,14 +95,14 @@ class EcgLeadQuality:
     def _clear(self) -> None:
         self._current = SignalState.UNKNOWN
         self._tail: Float64 | None = None  # the last samples, for the noise filter
-        self._noise: list[float] = []  # rms of each frame in the noise band, mV
+        self._noise: list[float] = []  # power of each quarter frame in its band, mV^2
+        self._quiet = 0.0  # their median as an amplitude, mV
         self._deflection: list[float] = []  # peak to peak of each frame, mV
         self._mean: list[float] = []
         self._missing: list[int] = []  # samples of each frame
         self._size: list[int] = []
         self._usual: float | None = None  # the lead's usual deflection while clean, mV
-        self._lowest = np.inf
-        self._highest = -np.inf
+        self._range: tuple[float, float] | None = None  # all samples since the start, mV
         self._railed = False
         self._bad_frames = 0  # in a row
         self._fair_frames = 0
@@ -129,48 +126,31 @@ class EcgLeadQuality:
 
     def _measure(self, x: NDArray[np.float32], missing: int) -> None:
         """Add a frame's measures to the windows."""
-        wide: Float64 = x.astype(np.float64)
-        self._noise += self._noise_rms(wide)
+        n, n_tail = x.size, _n_taps(self._fs) - 1
+        tail = np.full(n_tail, x[0]) if self._tail is None else self._tail
+        joined = np.concatenate((tail, x), dtype=np.float64)
+        self._tail = joined[n:]
+        measures = _analysis(self._fs, n) @ joined
+        self._noise += _quarter_powers(measures[:n])
         del self._noise[:-NOISE_VALUES]
-        mean, deflection = self._shape(wide)
+        mean, *shape = measures[n:].tolist()
+        _keep(self._deflection, max(shape) - min(shape), FLAT_FRAMES)
         _keep(self._mean, mean, 2 * SETTLE_FRAMES)
-        _keep(self._deflection, deflection, FLAT_FRAMES)
         _keep(self._missing, missing, SETTLE_FRAMES)
-        _keep(self._size, x.size, SETTLE_FRAMES)
+        _keep(self._size, n, SETTLE_FRAMES)
         self._railed = self._at_rail(x)
+        # Noise between beats: what is there most of the time is not the heart.
+        self._quiet = math.sqrt(sorted(self._noise)[int(QUIET_SHARE * len(self._noise))])
         self._learn_usual()
 
-    def _noise_rms(self, wide: Float64) -> list[float]:
-        """Noise in each quarter of the frame: short enough to fit between two beats."""
-        n_history = len(self._taps) - 1
-        if self._tail is None:
-            self._tail = np.full(n_history, wide[0])
-        joined = np.concatenate((self._tail, wide))
-        self._tail = joined[-n_history:]
-        band = np.convolve(joined, self._taps, mode="valid")
-        n = max(1, band.size // QUARTERS)
-        squares = np.square(band[: band.size // n * n]).reshape(-1, n)
-        rms: list[float] = np.sqrt(squares.sum(axis=1) / n).tolist()
-        return rms[:QUARTERS]
-
-    def _shape(self, wide: Float64) -> tuple[float, float]:
-        """Mean, and peak to peak of 20 ms means about the frame's own line (mV)."""
-        k = self._block if wide.size >= 2 * self._block else 1
-        m = wide.size // k
-        blocks = wide[: m * k].reshape(m, k).sum(axis=1) / k
-        mean = float(blocks.sum()) / m
-        t = np.arange(m) - (m - 1) / 2.0
-        slope = float(np.dot(blocks, t)) * 12.0 / (m * (m * m - 1)) if m > 1 else 0.0
-        residual = blocks - slope * t
-        return mean, float(residual.max() - residual.min())
-
     def _at_rail(self, x: NDArray[np.float32]) -> bool:
-        low, high = float(x.min()), float(x.max())
-        self._lowest, self._highest = min(self._lowest, low), max(self._highest, high)
-        if self._highest - self._lowest < RAIL_RANGE_MV:
+        low, high = float(np.minimum.reduce(x)), float(np.maximum.reduce(x))
+        lowest, highest = self._range or (low, high)
+        self._range = lowest, highest = min(lowest, low), max(highest, high)
+        if highest - lowest < RAIL_RANGE_MV:
             return False
-        n_railed = int(np.count_nonzero(x == low)) if low == self._lowest else 0
-        if high == self._highest:
+        n_railed = int(np.count_nonzero(x == low)) if low == lowest else 0
+        if high == highest:
             n_railed = max(n_railed, int(np.count_nonzero(x == high)))
         return n_railed >= RAIL_SHARE * x.size
 
@@ -181,14 +161,9 @@ class EcgLeadQuality:
         deflection = max(self._deflection[-NOISE_FRAMES:])
         if self._usual is None:
             self._usual = min(deflection, USUAL_START_MV)
-        quiet, loud = self._quiet_noise(), max(self._noise)
-        if quiet < STEADY_SHARE * deflection or quiet * STANDING_OUT < loud:
+        loud = math.sqrt(max(self._noise))
+        if self._quiet < max(STEADY_SHARE * deflection, loud / STANDING_OUT):
             self._usual += USUAL_RATE * (min(deflection, USUAL_MAX_MV) - self._usual)
-
-    def _quiet_noise(self) -> float:
-        """Noise between beats: what is there most of the time is not the heart."""
-        ranked = sorted(self._noise)
-        return ranked[int(QUIET_SHARE * len(ranked))]
 
     def _decide(self) -> SignalState:
         if len(self._missing) < SETTLE_FRAMES:
@@ -212,7 +187,7 @@ class EcgLeadQuality:
             or sum(self._missing) > MISSING_SHARE * sum(self._size)
             or self._deflection[-1] > DEFLECTION_MV
             or self._step() > STEP_MV
-            or self._quiet_noise() > limit
+            or self._quiet > limit
         )
 
     def _step(self) -> float:
@@ -226,6 +201,75 @@ class EcgLeadQuality:
         if self._current is SignalState.FLAT:
             return self._deflection[-1] < FLAT_LEAVE_MV
         return len(self._deflection) == FLAT_FRAMES and max(self._deflection) < FLAT_MV
+
+    def state(self) -> State:
+        return {
+            "current": self._current.value,
+            "tail": None if self._tail is None else self._tail.copy(),
+            "noise": list(self._noise),
+            "quiet": self._quiet,
+            "deflection": list(self._deflection),
+            "mean": list(self._mean),
+            "missing": list(self._missing),
+            "size": list(self._size),
+            "usual": self._usual,
+            "range": None if self._range is None else list(self._range),
+            "railed": self._railed,
+            "bad_frames": self._bad_frames,
+            "fair_frames": self._fair_frames,
+        }
+
+    def restore(self, state: State) -> None:
+        tail, extremes = state["tail"], state["range"]
+        self._current = SignalState(state["current"])
+        self._tail = None if tail is None else np.array(tail, dtype=np.float64)
+        self._noise, self._quiet = list(state["noise"]), state["quiet"]
+        self._deflection = list(state["deflection"])
+        self._mean = list(state["mean"])
+        self._missing = list(state["missing"])
+        self._size = list(state["size"])
+        self._usual = state["usual"]
+        self._range = None if extremes is None else (extremes[0], extremes[1])
+        self._railed = state["railed"]
+        self._bad_frames, self._fair_frames = state["bad_frames"], state["fair_frames"]
+
+
+def _n_taps(fs: float) -> int:
+    return round(0.1 * fs) | 1
+
+
+@lru_cache(maxsize=64)
+def _analysis(fs: float, n: int) -> Float64:
+    """All that is linear in a frame, as one matrix on its samples and the tail before them.
+
+    Rows: the `n` samples in the noise band, the frame's mean, and its 20 ms means about
+    their own straight line (their peak to peak is the deflection).
+    """
+    n_taps = _n_taps(fs)
+    low, high = NOISE_BAND_HZ
+    taps = firwin(n_taps, (min(low, 0.25 * fs), min(high, 0.45 * fs)), pass_zero=False, fs=fs)
+    band = np.zeros((n, n_taps - 1 + n))
+    for i in range(n):
+        band[i, i : i + n_taps] = taps
+    k = min(max(1, round(0.02 * fs)), n)
+    m = n // k
+    means = np.zeros((m, n_taps - 1 + n))
+    for i in range(m):
+        start = n_taps - 1 + i * k
+        means[i, start : start + k] = 1.0 / k
+    line = np.vander(np.arange(m) - (m - 1) / 2.0, 2 if m > 1 else 1)
+    about_line = np.eye(m) - line @ np.linalg.pinv(line)
+    matrix: Float64 = np.vstack((band, means.mean(axis=0), about_line @ means))
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _quarter_powers(band: Float64) -> list[float]:
+    """Mean square of each quarter of the frame: short enough to fit between two beats."""
+    step = max(1, band.size // QUARTERS)
+    edges = range(0, step * min(QUARTERS, band.size), step)
+    powers: list[float] = (np.add.reduceat(band * band, edges) / step).tolist()
+    return powers
 
 
 def _keep(window: list[Number], value: Number, n: int) -> None:

@@ -5,7 +5,6 @@ whose extra is missing says which one to install.
 """
 
 import importlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -14,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitalwire import __version__
+from vitalwire.cli.output import print_json as print_json
 from vitalwire.errors import InputError, UnavailableError, VitalwireError
 
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -122,11 +122,6 @@ def _root(
 
     Not a medical device.
     """
-
-
-def print_json(fields: dict[str, Any]) -> None:
-    """One object, the last line of standard output."""
-    typer.echo(json.dumps(fields, allow_nan=False))
 
 
 def main() -> None:

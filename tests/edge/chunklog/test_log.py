@@ -189,7 +189,7 @@ class TestFolder:
             open_reader(tmp_path / "nowhere")
 
     def test_a_gateways_data_folder_will_do(self, tmp_path: Path) -> None:
-        fill(tmp_path / "log", 3)
+        fill(tmp_path / "chunks", 3)
         assert len(list(open_reader(tmp_path))) == 3
 
     def test_a_later_version_is_refused(self, tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+// One device: state, strip, vitals. Made once, then only its texts change.
+
+import { attribute, make, show, text } from "./dom.js";
+import { clock, kindName, number, span, UNKNOWN } from "./format.js";
+import { Strip } from "./strip.js";
+import { alarmSymbol } from "./symbols.js";
+
+const STATES = {
+  online: ["●", "Online"],
+  offline: ["○", "Offline"],
+  silent: ["◌", "Silent"],
+  lead_off: ["◇", "Lead off"],
+  cannot_analyse: ["≋", "Cannot analyse"],
+  unknown: ["·", "Unknown"],
+};
+const VANISH_MS = 60_000; // a rate a minute old is no rate any more
+
+export class Card {
+  constructor(name) {
+    this.name = name;
+    this.signal = null;
+    this.state = make("span", "state");
+    this.patient = make("span", "patient");
+    this.battery = make("span", "battery");
+    this.injected = make("p", "injected");
+    this.alarm = make("p", "card-alarm");
+    this.rate = value("HR", "bpm", "rate");
+    this.respiration = value("Resp", "/min");
+    this.rr = value("RR", "ms");
+    this.rmssd = value("RMSSD", "ms");
+    this.sdnn = value("SDNN", "ms");
+    this.age = make("p", "age");
+    const numbers = make("div", "numbers", this.rate.node,
+      make("div", "minor", this.respiration.node, this.rr.node, this.rmssd.node, this.sdnn.node),
+      this.age);
+    this.node = make("article", "card",
+      make("header", "", make("h3", "", name), this.patient, this.battery, this.state),
+      this.alarm, this.injected, make("div", "body", this.#makeStrip(), numbers));
+    attribute(this.node, "aria-label", `Device ${name}`);
+    attribute(this.node, "data-device", name);
+  }
+
+  #makeStrip() {
+    const grid = make("canvas", "grid");
+    const canvas = make("canvas", "trace");
+    attribute(grid, "aria-hidden", "true");
+    attribute(canvas, "role", "img");
+    attribute(canvas, "aria-label", `Live ECG of ${this.name}`);
+    this.lead = make("button", "lead");
+    this.lead.type = "button";
+    this.lead.title = "Next lead";
+    const gain = make("span", "gain");
+    const over = make("p", "over");
+    this.strip = new Strip(canvas, grid, { gain, over });
+    this.lead.addEventListener("click", () => {
+      this.strip.nextLead();
+      this.#labelLead();
+    });
+    return make("div", "strip", grid, canvas,
+      make("p", "strip-label", this.lead, gain), over);
+  }
+
+  /** The device's view and its open alarms, the worst first. */
+  update(view, alarms) {
+    this.view = view;
+    this.signal = view.signals.ecg || view.vitals.ecg ? "ecg" : Object.keys(view.signals)[0];
+    const [glyph, word] = STATES[view.state] ?? STATES.unknown;
+    text(this.state, `${glyph} ${word}${view.reason && view.state !== "lead_off"
+      ? `: ${view.reason}` : ""}`);
+    attribute(this.node, "data-state", view.state);
+    text(this.patient, view.patient ?? "patient not assigned");
+    attribute(this.patient, "data-none", view.patient ? null : "");
+    text(this.battery, view.battery == null ? "" : `battery ${Math.round(view.battery * 100)} %`);
+    attribute(this.battery, "data-low", view.battery != null && view.battery < 0.15 ? "" : null);
+    show(this.injected, view.injected.length > 0);
+    text(this.injected, `INJECTED TEST FAULT: ${view.injected.join(", ").replaceAll("_", " ")}`);
+    this.#showAlarm(alarms);
+    this.#labelLead();
+  }
+
+  #showAlarm(alarms) {
+    const worst = alarms[0];
+    show(this.alarm, Boolean(worst));
+    attribute(this.node, "data-alarm", worst ? worst.priority : null);
+    attribute(this.node, "data-acknowledged", worst?.acknowledged ? "" : null);
+    if (!worst) return;
+    const more = alarms.length > 1 ? ` +${alarms.length - 1}` : "";
+    const words = `${kindName(worst.kind)}${more}`;
+    const key = `${worst.category}/${worst.priority}/${words}`;
+    if (this.alarm.dataset.key === key) return;
+    this.alarm.dataset.key = key;
+    this.alarm.replaceChildren(alarmSymbol(worst.category, worst.priority), words);
+  }
+
+  #labelLead() {
+    const info = this.view?.signals[this.signal];
+    const label = info?.leads[this.strip.lead] ?? `lead ${this.strip.lead + 1}`;
+    const several = (this.strip.leads?.length ?? 1) > 1;
+    text(this.lead, `${label}${several ? " ▸" : ""}`);
+    if (this.lead.disabled === several) this.lead.disabled = !several;
+  }
+
+  /** Ages pass without any message. `lost`: why nothing on the page is current. */
+  tick(nowMs, staleAfterMs, lost) {
+    const vitals = this.view?.vitals[this.signal];
+    const age = vitals ? nowMs - vitals.received_ms : Infinity;
+    const stale = Boolean(lost) || age > staleAfterMs;
+    const gone = age > VANISH_MS || this.view?.state === "offline";
+    attribute(this.node, "data-stale", stale ? "" : null);
+    this.#numbers(vitals, gone, nowMs);
+    text(this.age, !vitals ? "" : stale
+      ? `STALE: ${span(age)} old, of ${clock(vitals.received_ms)}`
+      : vitals.analysable < 0.995 ? `${Math.floor(vitals.analysable * 100)} % of last min analysed` : "");
+    this.#labelLead();
+  }
+
+  #numbers(vitals, gone, nowMs) {
+    const reason = !vitals ? "no vitals yet"
+      : this.view.state === "offline" ? "device offline"
+        : `none for ${span(nowMs - vitals.received_ms)}`;
+    const shown = vitals && !gone ? vitals : { missing: {} };
+    const why = (name) => (vitals && !gone ? shown.missing[name] : reason) ?? "";
+    const rrMs = shown.rr_s == null ? null : shown.rr_s * 1000;
+    this.rate.set(number(shown.heart_rate_bpm), why("heart_rate_bpm"));
+    // What is written below the rate already is not written four times more.
+    const said = shown.heart_rate_bpm == null ? why("heart_rate_bpm") : "";
+    const other = (name) => (why(name) === said ? "" : why(name));
+    this.respiration.set(number(shown.respiration_bpm), other("respiration_bpm"));
+    this.rr.set(number(rrMs), other("rr_s"));
+    this.rmssd.set(number(shown.rmssd_ms), other("rmssd_ms"));
+    this.sdnn.set(number(shown.sdnn_ms), other("sdnn_ms"));
+  }
+}
+
+function value(name, unit, className = "") {
+  const shown = make("span", "value", UNKNOWN);
+  const why = make("span", "why");
+  const label = make("span", "name", name);
+  const node = make("div", `number ${className}`, label, shown, make("span", "unit", unit), why);
+  return {
+    node,
+    set(number, reason) {
+      text(shown, number);
+      text(why, number === UNKNOWN ? reason : "");
+      attribute(node, "data-none", number === UNKNOWN ? "" : null);
+      attribute(node, "title", number === UNKNOWN && reason ? `${name}: ${reason}` : null);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+// The book of alarms, the newest first.
+
+import { $, make, text } from "./dom.js";
+import { kindName, when } from "./format.js";
+import { get } from "./net.js";
+import { alarmSymbol } from "./symbols.js";
+
+const PAGE = 50;
+
+export function setUpHistory(store) {
+  const dialog = $("history-dialog");
+  const rows = $("history-rows");
+  let before = null;
+
+  const load = async () => {
+    const query = `state=all&limit=${PAGE}${before == null ? "" : `&before_ms=${before}`}`;
+    const page = await get(`/api/alarms?${query}`);
+    if (page === null) {
+      text($("history-note"), "The history cannot be read now.");
+      return;
+    }
+    rows.append(...page.map((alarm) => row(alarm, store.now())));
+    before = page.at(-1)?.declared_ms ?? before;
+    $("history-more").hidden = page.length < PAGE;
+    text($("history-note"), rows.children.length ? "" : "No alarm so far.");
+  };
+  const open = () => {
+    if (dialog.open) return;
+    before = null;
+    rows.replaceChildren();
+    dialog.showModal();
+    load();
+  };
+  $("history-open").addEventListener("click", open);
+  $("history-more").addEventListener("click", load);
+  return open;
+}
+
+function row(alarm, now) {
+  const ended = alarm.active ? "active" : alarm.ended_ms ? when(alarm.ended_ms, now) : "ended";
+  const kind = make("td", "", make("strong", "", kindName(alarm.kind)), make("small", "", alarm.message));
+  if (alarm.evidence.injected) kind.append(make("span", "flag test", "INJECTED TEST FAULT"));
+  return make("tr", "",
+    make("td", "nowrap", when(alarm.onset_ms, now)),
+    make("td", "nowrap", alarmSymbol(alarm.category, alarm.priority), ` ${alarm.priority}`),
+    kind,
+    make("td", "", alarm.device),
+    make("td", "", alarm.patient ?? "not assigned"),
+    make("td", "nowrap", ended),
+    make("td", "", alarm.acknowledged ? alarm.acknowledged_by ?? "unknown" : "nobody"));
+}

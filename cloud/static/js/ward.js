@@ -1,0 +1,82 @@
+// All cards: as many columns as make every card as large as the screen allows.
+
+import { $, arrange, show } from "./dom.js";
+import { Card } from "./card.js";
+
+const MIN_WIDTH_REM = 21;
+const MIN_HEIGHT_REM = 8.6;
+const LIKED_RATIO = 2.6; // width to height
+
+export class Ward {
+  cards = new Map();
+
+  constructor(store) {
+    this.store = store;
+    this.box = $("cards");
+    new ResizeObserver(() => this.layout()).observe($("ward"));
+  }
+
+  strips() {
+    return [...this.cards.values()].map((card) => card.strip);
+  }
+
+  wave(piece) {
+    const [device, signal] = piece.key.split("/");
+    const card = this.cards.get(device);
+    if (card && signal === (card.signal ?? signal)) card.strip.accept(piece, this.store.now());
+  }
+
+  update() {
+    const alarms = this.store.sortedAlarms();
+    const names = [...this.store.devices.keys()].sort((a, b) =>
+      a.localeCompare(b, undefined, { numeric: true }));
+    let changed = false;
+    for (const name of names) {
+      if (!this.cards.has(name)) {
+        this.cards.set(name, new Card(name));
+        changed = true;
+      }
+      this.cards.get(name).update(
+        this.store.devices.get(name), alarms.filter((alarm) => alarm.device === name));
+    }
+    for (const name of this.cards.keys()) {
+      if (!this.store.devices.has(name)) {
+        this.cards.delete(name);
+        changed = true;
+      }
+    }
+    if (!changed) return;
+    arrange(this.box, names.map((name) => this.cards.get(name).node));
+    this.layout();
+  }
+
+  tick(lost) {
+    const now = this.store.now();
+    for (const card of this.cards.values()) card.tick(now, this.store.staleAfterMs, lost);
+    show($("no-devices"), this.cards.size === 0 && this.store.everHeard);
+  }
+
+  layout() {
+    const n = this.cards.size;
+    if (!n) return;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const width = this.box.clientWidth;
+    const stacked = matchMedia("(max-width: 900px)").matches;
+    const room = stacked ? innerHeight * 0.9 : $("ward").clientHeight;
+    const most = Math.max(1, Math.floor(width / (MIN_WIDTH_REM * rem)));
+    let best = { columns: 1, score: -Infinity };
+    for (let columns = 1; columns <= Math.min(most, n); columns++) {
+      const rows = Math.ceil(n / columns);
+      const height = room / rows;
+      const ratio = width / columns / height;
+      const small = Math.max(0, MIN_HEIGHT_REM * rem - height) * 10;
+      const empty = (rows * columns - n) / n;
+      const score = -Math.abs(Math.log(ratio / LIKED_RATIO)) - empty - small;
+      if (score > best.score) best = { columns, score };
+    }
+    const rows = Math.ceil(n / best.columns);
+    const height = Math.max(MIN_HEIGHT_REM * rem, Math.min(room / rows, 26 * rem));
+    this.box.style.setProperty("--columns", best.columns);
+    this.box.style.setProperty("--row", `${Math.floor(height)}px`);
+  }
+}

@@ -1,0 +1,133 @@
+"""What `analyze` writes: annotations for WFDB, events as TSV, everything as JSON lines.
+
+Positions are samples and seconds from the stream's start.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from edge.pipeline.gateway import Output, Refusal
+from vitalwire import messages
+from vitalwire.contracts import AlarmEvent, AlarmPhase, Beat, Episode, Event, Vitals
+from vitalwire.recordings.annotations import write_annotations
+from vitalwire.recordings.atomic import staged
+
+ANNOTATOR: Final = "vw"
+_COLUMNS: Final = (
+    "onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class StreamResult:
+    """What the pipeline told of one stream."""
+
+    name: str
+    fs: float
+    start_ns: int
+    duration_s: float
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def beats(self) -> list[Beat]:
+        """In the order of their samples."""
+        found = [event for event in self.events if isinstance(event, Beat)]
+        return sorted(found, key=lambda beat: beat.sample)
+
+    @property
+    def alarms(self) -> list[AlarmEvent]:
+        """The first message of every alarm."""
+        return [
+            event
+            for event in self.events
+            if isinstance(event, AlarmEvent) and event.phase is AlarmPhase.START
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """In numbers, for `--json`."""
+        return {
+            "record": self.name,
+            "signal_s": round(self.duration_s, 3),
+            "beats": len(self.beats),
+            "beats_by_class": dict(Counter(beat.label.value for beat in self.beats)),
+            "alarms": [messages.plain(alarm) for alarm in self.alarms],
+            "vitals_points": sum(isinstance(event, Vitals) for event in self.events),
+        }
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the three files; all of them or none.
+
+        Raises
+        ------
+        InputError
+            The folder cannot be written to.
+        UnavailableError
+            The disk is full.
+        """
+        names = [
+            f"{self.name}{ending}" for ending in (".jsonl", "_events.tsv", f".{ANNOTATOR}")
+        ]
+        with staged(folder, names) as work:
+            lines = (messages.dump_event(event) + b"\n" for event in self.events)
+            (work / names[0]).write_bytes(b"".join(lines))
+            (work / names[1]).write_text(self._table(), encoding="utf-8")
+            marks = self._marks()
+            write_annotations(
+                work,
+                self.name,
+                ANNOTATOR,
+                self.fs,
+                [sample for sample, _, _ in marks],
+                [symbol for _, symbol, _ in marks],
+                [aux for _, _, aux in marks],
+            )
+        return [folder / name for name in names]
+
+    def _marks(self) -> list[tuple[int, str, str]]:
+        marks = [(beat.sample, beat.label.value, "") for beat in self.beats]
+        for event in self.events:
+            if isinstance(event, Episode) and event.end_sample is None:
+                marks.append((event.onset_sample, "+", f"({event.kind}"))
+        return sorted(marks)
+
+    def _table(self) -> str:
+        text = io.StringIO()
+        table = csv.writer(text, delimiter="\t", lineterminator="\n")
+        table.writerow(_COLUMNS)
+        when = datetime.fromtimestamp(self.start_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        for onset_s, length_s, kind, confidence in sorted(self._spans()):
+            table.writerow(
+                [f"{onset_s:.3f}", f"{length_s:.3f}", kind, confidence, "n/a", when,
+                 f"{self.duration_s:.3f}"]
+            )  # fmt: skip
+        return text.getvalue()
+
+    def _spans(self) -> list[tuple[float, float, str, str]]:
+        ends = {
+            event.alarm_id: event.ended_ns
+            for event in self.events
+            if isinstance(event, AlarmEvent) and event.ended_ns is not None
+        }
+        end_ns = self.start_ns + round(self.duration_s * 1e9)
+        spans = []
+        for alarm in self.alarms:
+            length_s = (ends.get(alarm.alarm_id, end_ns) - alarm.onset_ns) / 1e9
+            onset_s = (alarm.onset_ns - self.start_ns) / 1e9
+            spans.append((onset_s, max(length_s, 0.0), alarm.kind.value, "n/a"))
+        for event in self.events:
+            if isinstance(event, Episode) and event.end_ns is not None:
+                onset_s = (event.onset_ns - self.start_ns) / 1e9
+                length_s = (event.end_ns - event.onset_ns) / 1e9
+                spans.append((onset_s, length_s, event.kind, f"{event.confidence:.3f}"))
+        return spans
+
+
+def events_of(outputs: Iterable[Output | Refusal]) -> list[Event]:
+    """The events among the outputs."""
+    return [one.event for one in outputs if isinstance(one, Output)]

@@ -1,0 +1,74 @@
+"""The smallest publisher that waits for its PUBACK, for the conformance suite."""
+
+import asyncio
+import threading
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from tests.servers import HOST
+from vitalwire.errors import UnavailableError
+
+
+class PahoPublisher:
+    """A connection that comes back by itself; what it had not confirmed is said to be lost."""
+
+    def __init__(self, port: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._connected = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_publish = self._on_publish
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect_async(HOST, port, keepalive=5)
+        self._client.loop_start()
+
+    async def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        if not self._connected.is_set():
+            raise UnavailableError("no connection to the broker")
+        done: asyncio.Future[None] = self._loop.create_future()
+        with self._lock:  # the PUBACK may come before the next line
+            info = self._client.publish(topic, payload, qos, retain)
+            self._waiting[info.mid] = done
+        await done
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(
+        self, _c: Client, _u: object, _f: ConnectFlags, _r: ReasonCode, _p: Properties | None
+    ) -> None:
+        self._connected.set()
+
+    def _on_disconnect(
+        self, _c: Client, _u: object, _f: DisconnectFlags, _r: ReasonCode, _p: Properties | None
+    ) -> None:
+        self._connected.clear()
+        with self._lock:
+            lost, self._waiting = self._waiting, {}
+        for future in lost.values():
+            self._loop.call_soon_threadsafe(_fail, future)
+
+    def _on_publish(
+        self, _c: Client, _u: object, mid: int, _r: ReasonCode, _p: Properties | None
+    ) -> None:
+        with self._lock:
+            future = self._waiting.pop(mid, None)
+        if future is not None:
+            self._loop.call_soon_threadsafe(_confirm, future)
+
+
+def _confirm(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _fail(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_exception(UnavailableError("the connection broke before the PUBACK"))

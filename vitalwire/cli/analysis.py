@@ -1,0 +1,117 @@
+"""From a path to results: a recording, or the streams of a chunk log."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from edge.chunklog.reader import open_reader
+from edge.chunklog.records import Record, RecordKind
+from edge.chunklog.segments import list_segments
+from edge.offline import analyze, device_name, plausible_start_ns, records_of
+from edge.results import StreamResult, events_of
+from vitalwire import topics, wire
+from vitalwire.cli.output import progress
+from vitalwire.contracts import Chunk, Event, Signal
+from vitalwire.errors import InputError, WireError
+from vitalwire.recordings.chunks import chunks as cut_chunks
+from vitalwire.recordings.chunks import encode
+from vitalwire.recordings.opening import open_recording
+from vitalwire.recordings.recording import Recording
+from vitalwire.topics import Leaf
+
+STREAM_ID = 1
+
+
+def analyze_path(
+    path: Path, *, site: str | None = None, lead_state_known: bool = False
+) -> list[StreamResult]:
+    """The pipeline over whatever lies at `path`.
+
+    Raises
+    ------
+    InputError
+        Nothing that can be read lies there.
+    """
+    if path.is_dir():
+        return analyze_log(path, site)
+    return [analyze_recording(open_recording(path), lead_state_known=lead_state_known)]
+
+
+def analyze_recording(recording: Recording, *, lead_state_known: bool = False) -> StreamResult:
+    """The pipeline over a recording, as if it had been worn and sent."""
+    start_ns = plausible_start_ns(recording.start_ns)
+    name = device_name(recording.name)
+    chunks = cut_chunks(
+        recording,
+        name,
+        stream_id=STREAM_ID,
+        t0_ns=start_ns,
+        lead_state_known=lead_state_known,
+    )
+    result = StreamResult(name, recording.fs, start_ns, recording.duration_s)
+    with progress(f"analysing {name}", recording.n_samples) as advance:
+
+        def counted(chunk: Chunk) -> bytes:
+            advance(chunk.n_samples)
+            return encode(recording, chunk)
+
+        result.events = events_of(analyze(records_of(chunks, counted)))
+    return result
+
+
+def analyze_log(folder: Path, site: str | None) -> list[StreamResult]:
+    """The pipeline over a gateway's chunk log: exactly what the daemon found."""
+    folder = folder / "chunks" if (folder / "chunks").is_dir() else folder
+    if not list_segments(folder):
+        raise InputError(f"{folder}: expected a recording or a chunk log, found neither")
+    results, sites = _streams(_records(folder))
+    if site is None and len(sites) > 1:
+        raise InputError(f"{folder}: has sites {', '.join(sorted(sites))}: choose with --site")
+    chosen = site or next(iter(sites), "home")
+    by_device = {key[0]: result for key, result in results.items()}
+    for event in events_of(analyze(_records(folder), chosen)):
+        result = results.get(_key(event)) or by_device.get(event.device)
+        if result is not None:  # a device that only said that it is there has no stream
+            result.events.append(event)
+    return list(results.values())
+
+
+def _records(folder: Path) -> Iterator[Record]:
+    return (record for _, record in open_reader(folder))
+
+
+def _streams(
+    records: Iterable[Record],
+) -> tuple[dict[tuple[str, Signal, int], StreamResult], set[str]]:
+    """A first pass: the streams that there are, and the sites they are of."""
+    results: dict[tuple[str, Signal, int], StreamResult] = {}
+    sites: set[str] = set()
+    for record in records:
+        chunk = _chunk(record)
+        if chunk is None:
+            continue
+        sites.add(topics.parse(record.topic).site)
+        key = (chunk.device, chunk.signal, chunk.stream_id)
+        end_s = (chunk.first_sample + chunk.n_samples) / chunk.fs
+        if key not in results:
+            name = f"{chunk.device}_{chunk.signal.value}_{chunk.stream_id:08x}"
+            start_ns = chunk.t0_ns - round(chunk.first_sample / chunk.fs * 1e9)
+            results[key] = StreamResult(device_name(name), chunk.fs, start_ns, end_s)
+        results[key].duration_s = max(results[key].duration_s, end_s)
+    return results, sites
+
+
+def _key(event: Event) -> tuple[str, Signal, int]:
+    signal = getattr(event, "signal", None) or Signal.ECG
+    return event.device, signal, getattr(event, "stream_id", 0)
+
+
+def _chunk(record: Record) -> Chunk | None:
+    if record.kind is not RecordKind.MESSAGE:
+        return None
+    try:
+        topic = topics.parse(record.topic)
+        if topic.leaf is not Leaf.CHUNK or topic.signal is None:
+            return None
+        return wire.decode(record.payload, topic.device, topic.signal)
+    except WireError:
+        return None

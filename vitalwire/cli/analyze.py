@@ -1,0 +1,47 @@
+"""`vitalwire analyze`: the gateway's pipeline over a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    record: Annotated[
+        Path,
+        typer.Argument(help="WFDB record, EDF+, BDF or CSV file, or a chunk log's folder."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    site: Annotated[str | None, typer.Option(help="Of a chunk log with several sites.")] = None,
+    lead_state: Annotated[
+        str, typer.Option(help="known: a flat line is the heart's; unknown: nobody can tell.")
+    ] = "unknown",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One object on the last line.")
+    ] = False,
+) -> None:
+    """Run the gateway's pipeline over a recording, and write what it finds.
+
+    Writes RECORD.vw (WFDB annotator: beats and rhythm changes), RECORD_events.tsv (alarms and
+    episodes) and RECORD.jsonl (everything, a line each). Of a chunk log, one set a stream.
+
+    Example: vitalwire analyze 208 --out results
+    """
+    from vitalwire.cli import analysis
+    from vitalwire.cli.output import print_json
+    from vitalwire.errors import InputError
+
+    if lead_state not in ("known", "unknown"):
+        raise InputError(f"--lead-state must be known or unknown, got {lead_state!r}")
+    results = analysis.analyze_path(record, site=site, lead_state_known=lead_state == "known")
+    for result in results:
+        paths = result.write(out)
+        summary = result.summary()
+        typer.echo(
+            f"{result.name}: {summary['signal_s']:.1f} s, {summary['beats']} beats, "
+            f"{len(summary['alarms'])} alarms -> {', '.join(path.name for path in paths)}",
+            err=as_json,
+        )
+    if as_json:
+        summaries = [result.summary() for result in results]
+        print_json(summaries[0] if len(summaries) == 1 else {"streams": summaries})

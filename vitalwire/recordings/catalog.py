@@ -1,0 +1,103 @@
+"""The public sets of recordings that vitalwire knows, and where they lie on this machine."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vitalwire.contracts import Signal
+from vitalwire.errors import InputError
+
+DATA_VARIABLE: Final = "VITALWIRE_DATA"
+CITATION: Final = "Goldberger et al. 2000, PhysioNet, Circulation 101(23):e215-e220"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A set at PhysioNet."""
+
+    name: str  # here and at PhysioNet
+    version: str
+    signal: Signal
+    about: str
+    size_mb: int  # roughly
+    licence: str = "ODC-By 1.0"
+    patient: str | None = None  # a patient's folder, by number
+
+    @property
+    def folder(self) -> str:
+        """Where it lies below a data folder."""
+        return f"{self.signal.value}/{self.name}"
+
+
+SETS: Final = {
+    found.name: found
+    for found in (
+        DataSet("mitdb", "1.0.0", Signal.ECG, "MIT-BIH Arrhythmia: 48 records, beats", 105),
+        DataSet("nstdb", "1.0.0", Signal.ECG, "MIT-BIH Noise Stress: noise to add", 35),
+        DataSet("vfdb", "1.0.0", Signal.ECG, "MIT-BIH Malignant Ventricular: VT, VF", 35),
+        DataSet("cudb", "1.0.0", Signal.ECG, "Creighton Ventricular Tachyarrhythmia", 7),
+        DataSet("afdb", "1.0.0", Signal.ECG, "MIT-BIH Atrial Fibrillation: 25 x 10 h", 610),
+        DataSet("svdb", "1.0.0", Signal.ECG, "MIT-BIH Supraventricular Arrhythmia", 75),
+        DataSet(
+            "challenge-2017", "1.0.0", Signal.ECG, "CinC 2017: AF from a wearable", 1_400
+        ),
+        DataSet(
+            "chbmit", "1.0.0", Signal.EEG, "CHB-MIT scalp EEG: seizures", 42_600,
+            patient="chb{:02}",
+        ),
+        DataSet(
+            "siena-scalp-eeg", "1.0.0", Signal.EEG, "Siena scalp EEG: adults' seizures", 20_300,
+            licence="CC BY 4.0", patient="PN{:02}",
+        ),
+        DataSet(
+            "eegmmidb", "1.0.0", Signal.EEG, "EEG motor imagery: 109 people, 64 leads", 3_400,
+            patient="S{:03}",
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What of a set lies on this machine."""
+
+    folder: Path
+    records: int
+    bytes: int
+
+
+def known(name: str) -> DataSet:
+    """A set by its name, else `InputError` with the names there are."""
+    if name not in SETS:
+        raise InputError(f"data set {name!r} is not known; known: {', '.join(SETS)}")
+    return SETS[name]
+
+
+def cache_folder() -> Path:
+    """Where fetched sets go: `$XDG_CACHE_HOME/vitalwire`, laid out as a data folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "vitalwire"
+
+
+def data_folders() -> list[Path]:
+    """Where recordings are looked for: `$VITALWIRE_DATA`, then the cache."""
+    given = os.environ.get(DATA_VARIABLE)
+    return [*([Path(given).expanduser()] if given else []), cache_folder()]
+
+
+def present(found: DataSet, folders: Sequence[Path]) -> list[Present]:
+    """Where a set lies, whole or in part (`chbmit-segments` is part of `chbmit`)."""
+    places: list[Present] = []
+    for base in folders:
+        parent = base / found.signal.value
+        if not parent.is_dir():
+            continue
+        for folder in sorted(parent.iterdir()):
+            if folder.is_dir() and re.fullmatch(rf"{re.escape(found.name)}(-.*)?", folder.name):
+                files = [path for path in folder.rglob("*") if path.is_file()]
+                records = sum(path.suffix in (".hea", ".edf") for path in files)
+                places.append(Present(folder, records, sum(p.stat().st_size for p in files)))
+    return places
