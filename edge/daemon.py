@@ -11,8 +11,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from edge import systemd
@@ -157,15 +158,15 @@ class Daemon:
             self.pipeline.restore(state["pipeline"])
             self._gateway_alarms.restore(state["gateway_alarms"])
             self._assignments_text = state["assignments"]
-        batch: list[tuple[int, Record]] = []
         count = 0
-        for item in records:
-            batch.append(item)
-            count += 1
-            if len(batch) == _BATCH:
-                self._analyse(batch)
-                batch = []
-        self._analyse(batch)
+        for batch in _batched(records, _BATCH):
+            self._analyse(batch)
+            count += len(batch)
+        if records.evicted_bytes or records.damaged:
+            log.error(
+                "the log does not reach back to the snapshot, or is damaged: started cold",
+                extra={"evicted": records.evicted_bytes, "damaged": records.damaged},
+            )
         log.info("recovered", extra={"snapshot": state is not None, "replayed": count})
 
     def _state(self) -> State:
@@ -385,3 +386,12 @@ async def _repeat(interval_s: float, call: Callable[[], Awaitable[None]]) -> Non
     while True:
         await asyncio.sleep(interval_s)
         await call()
+
+
+def _batched(
+    records: Iterable[tuple[int, Record]], n: int
+) -> Iterator[list[tuple[int, Record]]]:
+    """Lists of at most `n` (itertools.batched is of Python 3.12)."""
+    iterator = iter(records)
+    while batch := list(islice(iterator, n)):
+        yield batch

@@ -7,10 +7,11 @@ the outbox once, whatever was killed in between.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from edge.chunklog.log import ChunkLog
+from edge.chunklog.reader import LogReader
 from edge.chunklog.records import Record
 from edge.chunklog.snapshots import SnapshotStore, pack
 from edge.config import EdgeSettings
@@ -43,13 +44,15 @@ class Ledger:
 
     def __init__(self, settings: EdgeSettings, lanes: dict[str, Collection[Lane]]) -> None:
         folder: Path = settings.data_dir
+        self.snapshots = SnapshotStore(folder / SNAPSHOTS)
+        self._saved = self.snapshots.load()
         self.log = ChunkLog(
             folder / CHUNKS,
             max_bytes=settings.log.max_bytes,
             segment_bytes=settings.log.segment_bytes,
+            at_least=self._saved[0] if self._saved else 0,
         )
         try:
-            self.snapshots = SnapshotStore(folder / SNAPSHOTS)
             self.outbox = Outbox(
                 folder / OUTBOX, sinks=lanes, max_bytes=settings.outbox.max_bytes
             )
@@ -63,12 +66,12 @@ class Ledger:
         self._on_safe: list[Callable[[], None]] = []
         self._flushing = asyncio.Lock()
 
-    def recover(self) -> tuple[State | None, Iterator[tuple[int, Record]]]:
+    def recover(self) -> tuple[State | None, LogReader]:
         """The last snapshot's state, and the records behind it."""
-        saved = self.snapshots.load()
-        offset, state = saved if saved else (0, None)
+        offset, state = self._saved or (0, None)
+        self._saved = None
         self.log.keep_from = offset
-        return state, iter(self.log.read(offset))
+        return state, self.log.read(offset)
 
     def append(self, record: Record) -> int:
         """Put a record into the log; its offset. Its entries follow by `processed`."""

@@ -61,6 +61,7 @@ class MqttLink:
         subscriptions: Sequence[str],
         will: LastWill | None = None,
         on_connect: Callable[[], None] | None = None,
+        clean: bool = False,
     ) -> None:
         self._broker = broker
         self._subscriptions = [(topic, 1) for topic in subscriptions]
@@ -68,7 +69,7 @@ class MqttLink:
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            clean_session=False,
+            clean_session=clean,
             protocol=paho.MQTTv311,
             manual_ack=True,
         )

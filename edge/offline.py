@@ -40,7 +40,9 @@ def plausible_start_ns(start_ns: int | None) -> int:
     return start_ns if start_ns and start_ns >= EARLIEST_START_NS else NOMINAL_START_NS
 
 
-def records_of(chunks: Iterable[Chunk], encode: Encode = wire.encode) -> Iterator[Record]:
+def records_of(
+    chunks: Iterable[Chunk], encode: Encode = wire.encode, site: str = SITE
+) -> Iterator[Record]:
     """What a gateway's log would hold, had each chunk come the moment it was complete."""
     next_tick_ns = None
     for chunk in chunks:
@@ -49,7 +51,7 @@ def records_of(chunks: Iterable[Chunk], encode: Encode = wire.encode) -> Iterato
         while next_tick_ns < arrival_ns:
             yield Record(RecordKind.TICK, next_tick_ns)
             next_tick_ns += _TICK_NS
-        topic = topics.signal_topic(SITE, chunk.device, chunk.signal, Leaf.CHUNK)
+        topic = topics.signal_topic(site, chunk.device, chunk.signal, Leaf.CHUNK)
         yield Record(RecordKind.MESSAGE, arrival_ns, topic, encode(chunk))
 
 

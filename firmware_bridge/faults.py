@@ -247,10 +247,6 @@ class LeadOff:
 
     def _off(self, chunk: Chunk, span: slice) -> Chunk:
         rows = range(chunk.n_channels) if self.lead < 0 else [self.lead]
-        if self.lead >= chunk.n_channels:
-            raise InputError(
-                f"fault leadoff: lead {self.lead} of {chunk.n_channels}: leads count from 0"
-            )
         data = chunk.data.copy()
         mask = chunk.lead_off
         for row in rows:
@@ -335,6 +331,14 @@ class FaultPlan:
             rng = np.random.default_rng([self.seed, i, crc32(device.encode())])
             out = self.faults[i].apply(out, Context(rng, power, counts))
         return out
+
+    def check(self, n_channels: int) -> None:
+        """Refuse faults that a recording of so many leads cannot have."""
+        for fault in self.faults:
+            if isinstance(fault, LeadOff) and fault.lead >= n_channels:
+                raise InputError(
+                    f"fault leadoff: lead {fault.lead} of {n_channels}: leads count from 0"
+                )
 
     @property
     def alters_signal(self) -> bool:

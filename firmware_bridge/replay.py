@@ -15,9 +15,9 @@ from firmware_bridge.playback import Playback
 from firmware_bridge.publisher import Broker, Message, Publisher
 from vitalwire import __version__, messages, topics
 from vitalwire.contracts import DeviceInfo, DeviceStatus, Epoch
-from vitalwire.errors import ContractError, InputError, UnavailableError
+from vitalwire.errors import ContractError, InputError, UnavailableError, VitalwireError
 from vitalwire.recordings import Recording, encode
-from vitalwire.recordings.chunks import CHUNK_S, check_leads
+from vitalwire.recordings.chunks import CHUNK_S, check_cut, check_leads
 
 _GOODBYE_S: Final = 5.0
 _PROGRESS_S: Final = 0.1
@@ -56,10 +56,13 @@ class ReplayOptions:
         if not 1 <= self.devices <= _MAX_DEVICES or not 1 <= self.window <= 10_000:
             raise InputError(f"devices and window: expected 1 to {_MAX_DEVICES}")
         check_leads(self.recording)
+        check_cut(self.chunk_s, self.chunk_jitter)
+        self.plan.check(self.recording.n_channels)
         try:
             topics.check_name(self.site, "site")
             topics.check_name(self.bridge, "bridge")
-            topics.check_name(f"{self.device}-{self.devices:03}", "device")
+            for name in self.playback(0).names[-1:]:  # the longest
+                topics.check_name(name, "device")
         except ContractError as error:
             raise InputError(str(error)) from error
 
@@ -167,13 +170,21 @@ class _Run:
         stop: asyncio.Event,
     ) -> None:
         """Say who is there, play, and say goodbye; `stop` cuts it short."""
-        if await _unless(stop, self._play(publishers, on_progress)) and await _unless(
-            stop, self._say_goodbye(publishers, "end of recording")
-        ):
-            return
+        try:
+            if await _unless(stop, self._play(publishers, on_progress)) and await _unless(
+                stop, self._say_goodbye(publishers, "end of recording")
+            ):
+                return
+        except VitalwireError:  # of the recording: whoever listens must not wait for more
+            await self._leave(publishers, "recording broke off")
+            raise
+        await self._leave(publishers, "switched off")
+
+    async def _leave(self, publishers: dict[str, Publisher], reason: str) -> None:
+        """Say goodbye, but do not wait for long."""
         try:
             async with asyncio.timeout(_GOODBYE_S):
-                await self._say_goodbye(publishers, "switched off")
+                await self._say_goodbye(publishers, reason)
         except TimeoutError:
             waiting = sum(publisher.waiting for publisher in set(publishers.values()))
             raise UnavailableError(

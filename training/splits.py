@@ -21,3 +21,13 @@ PACED: tuple[str, ...] = ("102", "104", "107", "217")
 
 SAME_MAN: tuple[str, str] = ("201", "202")
 """One man on both sides of the split: report DS2 without 202 as well."""
+
+
+def named_records(wanted: str | None) -> list[str] | None:
+    """Records by the name of a split, or by their own with commas; None means all."""
+    if wanted is None:
+        return None
+    split = {"DS1": DS1, "DS2": DS2}.get(wanted.upper())
+    return (
+        list(split) if split else [name.strip() for name in wanted.split(",") if name.strip()]
+    )

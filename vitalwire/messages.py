@@ -5,7 +5,6 @@ What comes from outside raises `WireError` with `BAD_JSON` and the field at faul
 
 import json
 import math
-from functools import cache
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,9 +17,14 @@ MAX_JSON_BYTES: Final = 64 * 1024
 T = TypeVar("T")
 
 
-@cache
-def _adapter(cls: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
+    """Made once for each contract: that costs more than many messages."""
+    if cls not in _adapters:
+        _adapters[cls] = TypeAdapter(cls)
+    return _adapters[cls]
 
 
 def plain(message: Any) -> dict[str, Any]:

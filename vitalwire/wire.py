@@ -24,6 +24,7 @@ MIN_FS: Final = 1.0  # Hz
 MAX_FS: Final = 8192.0  # Hz
 MISSING: Final = -32768
 FULL_SCALE: Final = 32767
+MAX_FULL_SCALE: Final = 1e9  # units: what no electrode ever gives
 
 FLAG_EPOCH_BOOT: Final = 0x01  # device time counts from boot; else it is UTC
 FLAG_LEAD_STATE: Final = 0x02  # the sender can tell whether a lead is on
@@ -70,8 +71,10 @@ def encode(
     Raises
     ------
     ContractError
-        Too many channels or samples (the sender splits), a scale that is not finite and > 0.
+        Too many channels or samples (the sender splits), a scale that is not finite and > 0,
+        a field that every receiver would refuse.
     """
+    _check_fields(chunk)
     n_channels, n_samples = chunk.data.shape
     size = chunk_bytes(n_channels, n_samples)
     if not 1 <= n_channels <= MAX_CHANNELS or size > MAX_BYTES:
@@ -81,8 +84,11 @@ def encode(
         )
     if scale is None or offset is None:
         scale, offset = fit_scale(chunk.data)
-    if not (np.isfinite(scale).all() and (scale > 0).all() and np.isfinite(offset).all()):
-        raise ContractError(f"scale must be finite and > 0, offset finite, from {chunk.device}")
+    if not (scale.shape == offset.shape == (n_channels,) and _is_calibration(scale, offset)):
+        raise ContractError(
+            f"expected {n_channels} scales, finite and > 0, and as many finite offsets, of at "
+            f"most {MAX_FULL_SCALE:g} at full scale, got {scale}, {offset} from {chunk.device}"
+        )
     flags = (
         (FLAG_EPOCH_BOOT if chunk.epoch is Epoch.BOOT else 0)
         | (FLAG_LEAD_STATE if chunk.lead_state_known else 0)
@@ -95,6 +101,32 @@ def encode(
     calibration = np.stack([scale, offset], axis=1).astype("<f4").tobytes()
     body = header + calibration + quantize(chunk.data, scale, offset).tobytes()
     return body + _CRC.pack(crc32(body))
+
+
+def _check_fields(chunk: Chunk) -> None:
+    """Refuse at the sender what `decode` refuses."""
+    n_channels = chunk.n_channels
+    ranges = {
+        "stream_id": (0, chunk.stream_id, 0xFFFFFFFF),
+        "seq": (0, chunk.seq, 0xFFFFFFFF),
+        "first_sample": (0, chunk.first_sample, MAX_SAMPLE),
+        "t0_ns": (0, chunk.t0_ns, MAX_TIME_NS),
+        "fs": (MIN_FS, chunk.fs, MAX_FS),
+        "lead_off": (0, chunk.lead_off, (1 << min(n_channels, MAX_CHANNELS)) - 1),
+    }
+    for name, (low, value, high) in ranges.items():
+        if not low <= value <= high:  # false for NaN too
+            raise ContractError(
+                f"Chunk.{name} must be {low:g} to {high:g}, got {value} from {chunk.device}"
+            )
+
+
+def _is_calibration(scale: NDArray[np.float32], offset: NDArray[np.float32]) -> bool:
+    if not (np.isfinite(scale).all() and (scale > 0).all() and np.isfinite(offset).all()):
+        return False
+    # A product that overflows float32 would put infinity into every filter behind it.
+    full_scale = float(np.abs(scale).max()) * -MISSING + float(np.abs(offset).max())
+    return full_scale <= MAX_FULL_SCALE
 
 
 def quantize(
@@ -197,11 +229,12 @@ def decode(payload: bytes | memoryview, device: str, signal: Signal) -> Chunk:
 def _samples(payload: bytes | memoryview, n_channels: int, n_samples: int) -> Samples:
     calibration = np.frombuffer(payload, "<f4", 2 * n_channels, HEADER_BYTES)
     scale, offset = calibration.reshape(n_channels, 2).T
-    if not (np.isfinite(scale).all() and (scale > 0).all() and np.isfinite(offset).all()):
-        raise WireError(WireReason.BAD_SCALE, "expected finite scales > 0 and finite offsets")
-    # A product that overflows float32 would put infinity into every filter behind it.
-    if (float(np.abs(scale).max()) * -MISSING + float(np.abs(offset).max())) > 1e9:
-        raise WireError(WireReason.BAD_SCALE, "full scale exceeds 1e9 units")
+    if not _is_calibration(scale, offset):
+        raise WireError(
+            WireReason.BAD_SCALE,
+            "expected finite scales > 0 and finite offsets, of at most "
+            f"{MAX_FULL_SCALE:g} units at full scale",
+        )
     start = HEADER_BYTES + _PER_CHANNEL_BYTES * n_channels
     steps = np.frombuffer(payload, "<i2", n_channels * n_samples, start)
     steps = steps.reshape(n_channels, n_samples)

@@ -67,25 +67,27 @@ class LogReader:
 
     def _frames(self, segment: Segment, start: int) -> Iterator[tuple[int, bytes]]:
         try:
-            file = open_segment(segment, start)
+            with open_segment(segment, start) as file:
+                yield from self._scan(FrameScanner(file, start))
         except FileNotFoundError:
             self.evicted_bytes += segment.end - start
             self._reached = segment.end
-            return
-        with file:
-            scanner = FrameScanner(file, start)
-            before = self.damaged, self.damaged_bytes
-            try:
-                for frame in scanner:
-                    self.damaged = before[0] + scanner.damaged
-                    self.damaged_bytes = before[1] + scanner.damaged_bytes
-                    yield frame
-            except OSError as error:  # a bad block: the rest of the segment counts as damage
-                logger.warning(
-                    "chunk log: cannot read a segment to its end",
-                    extra={"path": str(segment.path), "error": str(error)},
-                )
-            self.tail_bytes = max(scanner.tail_bytes, segment.end - scanner.good_end)
+        except PermissionError as error:
+            raise InputError(f"cannot read {segment.path}: {error.strerror}") from None
+        except OSError as error:  # a bad block: the rest of the segment counts as damage
+            logger.warning(
+                "chunk log: cannot read a segment to its end",
+                extra={"path": str(segment.path), "error": str(error)},
+            )
+            self.tail_bytes = segment.end - self._reached
+
+    def _scan(self, scanner: FrameScanner) -> Iterator[tuple[int, bytes]]:
+        before = self.damaged, self.damaged_bytes
+        for frame in scanner:
+            self.damaged = before[0] + scanner.damaged
+            self.damaged_bytes = before[1] + scanner.damaged_bytes
+            yield frame
+        self.tail_bytes = scanner.tail_bytes
 
     def _count_damage(self, n_bytes: int) -> None:
         if n_bytes > 0:

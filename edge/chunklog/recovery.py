@@ -34,15 +34,26 @@ def recover(folder: Path, at_least: int) -> Recovered:
     """
     segments = Segments(list_segments(folder))
     end = cut_bytes = 0
+    go_on = False  # in the last segment
     if len(segments):
-        end, cut_bytes = _scan(segments.last)
-        segments.replace_last(resume_segment(segments.last, end - segments.last.base))
-    if not len(segments) or end < at_least:
-        if end < at_least:
+        last = segments.last
+        try:
+            end, cut_bytes = _scan(last)
+            segments.replace_last(resume_segment(last, end - last.base))
+            go_on = end >= at_least
+        except OSError as error:
+            # A bad block. What lies behind it may be good: write elsewhere, cut nothing.
             logger.warning(
-                "chunk log: ends before the last snapshot, goes on behind it",
-                extra={"end_offset": end, "snapshot_offset": at_least},
+                "chunk log: cannot read the last segment, goes on in a new one",
+                extra={"path": str(last.path), "error": str(error)},
             )
+            end = last.end
+    if end < at_least:
+        logger.warning(
+            "chunk log: ends before the last snapshot, goes on behind it",
+            extra={"end_offset": end, "snapshot_offset": at_least},
+        )
+    if not go_on:
         end = max(end, at_least)
         segments.add(create_segment(folder, end))
     sync_folder(folder)

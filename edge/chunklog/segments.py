@@ -86,8 +86,12 @@ def list_segments(folder: Path) -> list[Segment]:
 def open_segment(segment: Segment, offset: int) -> BinaryIO:
     """Open a segment for reading at `offset` of the log; a spoilt header does no harm."""
     file = segment.path.open("rb")
-    header_holds(file.read(HEADER_BYTES), segment.base)
-    file.seek(HEADER_BYTES + offset - segment.base)
+    try:
+        header_holds(file.read(HEADER_BYTES), segment.base)
+        file.seek(HEADER_BYTES + offset - segment.base)
+    except BaseException:
+        file.close()
+        raise
     return file
 
 

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from vitalwire.errors import ContractError
@@ -54,19 +55,22 @@ def format_line(
     ContractError
         If no field is left.
     """
-    head = measurement.translate(_KEY) + "".join(
-        f",{key.translate(_KEY)}={clean(value).translate(_KEY)}"
-        for key, value in sorted(tags.items())
-        if value
+    head = _escape(measurement) + "".join(
+        f",{_escape(key)}={_escape(value)}" for key, value in sorted(tags.items()) if value
     )
     parts = [
-        f"{key.translate(_KEY)}={text}"
+        f"{_escape(key)}={text}"
         for key, value in fields.items()
         if (text := _field(value)) is not None
     ]
     if not parts:
         raise ContractError(f"a point of {measurement} needs a field, got {dict(fields)}")
     return f"{head} {','.join(parts)} {time_ns}"
+
+
+@lru_cache(maxsize=4096)  # names and tags are few, and come with every line
+def _escape(name: str) -> str:
+    return clean(name).translate(_KEY)
 
 
 def _field(value: FieldValue | None) -> str | None:
@@ -83,9 +87,11 @@ def _field(value: FieldValue | None) -> str | None:
             return repr(float(value)) if math.isfinite(value) else None
 
 
-_HEAD = re.compile(r"((?:\\.|[^\\, ])+)((?:,(?:\\.|[^\\, ])*)*) ")
-_TAG = re.compile(r",((?:\\.|[^\\,= ])+)=((?:\\.|[^\\,= ])+)")
-_FIELD = re.compile(r'((?:\\.|[^\\,= ])+)=("(?:\\.|[^\\"])*"|[^\s,"]+)(,| )')
+_WORD = r"[^\\,= ]*(?:\\.[^\\,= ]*)*"
+_HEAD = re.compile(r"[^\\, ]*(?:\\.[^\\, ]*)*(?:,[^\\, ]*(?:\\.[^\\, ]*)*)*(?= )")
+_NAME = re.compile(r"[^\\, ]*(?:\\.[^\\, ]*)*")
+_TAG = re.compile(f",({_WORD})=({_WORD})")
+_FIELD = re.compile(rf'({_WORD})=("[^\\"]*(?:\\.[^\\"]*)*"|[^\s,"]+)(,| )')
 _UNESCAPE = re.compile(r"\\([,= \"\\])")
 
 
@@ -97,28 +103,38 @@ def parse_line(line: str) -> Point:
     ValueError
         If it is not one.
     """
-    head = _HEAD.match(line)
-    if head is None:
+    found = _HEAD.match(line)
+    if found is None:
         raise ValueError(f"not line protocol: {line[:80]!r}")
-    tags = {_plain(m[1]): _plain(m[2]) for m in _TAG.finditer(head[2])}
+    measurement, tags = _head(found[0])
     fields: dict[str, FieldValue] = {}
-    position, more = head.end(), ","
+    position, more = found.end() + 1, ","
     while more == ",":
         field = _FIELD.match(line, position)
         if field is None:
             raise ValueError(f"no field at {position}: {line[:80]!r}")
-        fields[_plain(field[1])] = _value(field[2])
-        position, more = field.end(), field[3]
-    return Point(_plain(head[1]), tags, fields, int(line[position:]))
+        key, text, more = field.groups()
+        fields[_plain(key)] = _value(text)
+        position = field.end()
+    return Point(measurement, dict(tags), fields, int(line[position:]))
+
+
+@lru_cache(maxsize=4096)  # a stream's lines all begin alike
+def _head(head: str) -> tuple[str, dict[str, str]]:
+    name = _NAME.match(head)
+    if name is None or not name[0]:
+        raise ValueError(f"no measurement: {head[:80]!r}")
+    tags = {_plain(m[1]): _plain(m[2]) for m in _TAG.finditer(head, name.end())}
+    return _plain(name[0]), tags
 
 
 def _plain(text: str) -> str:
-    return _UNESCAPE.sub(r"\1", text)
+    return _UNESCAPE.sub(r"\1", text) if "\\" in text else text
 
 
 def _value(text: str) -> FieldValue:
-    if text.startswith('"'):
+    if text[0] == '"':
         return _plain(text[1:-1])
     if text in ("true", "false"):
         return text == "true"
-    return int(text[:-1]) if text.endswith("i") else float(text)
+    return int(text[:-1]) if text[-1] == "i" else float(text)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from edge.stages.vitals import VitalsPoint, VitalsStage
-
 from edge.inference import Asking
 from edge.pipeline.stream import Item, StreamName, UtcOf
 from edge.stages.beat_windows import BeatWindow, BeatWindows
@@ -14,6 +12,7 @@ from edge.stages.items import Advance, Frame, Limits, State
 from edge.stages.qrs import FS_MAX_HZ, FS_MIN_HZ, Detection, QrsDetector
 from edge.stages.quality import EcgLeadQuality
 from edge.stages.rules import CardiacRules
+from edge.stages.vitals import VitalsPoint, VitalsStage
 from vitalwire.contracts import Beat, BeatClass, InferenceRequest, Quality, SignalState, Vitals
 
 BEAT_MODEL: Final = "ecg-beat"
@@ -78,6 +77,7 @@ class EcgAnalysis:
             items += yield from self._flush_beats(utc_of)
             self._lead = better
             self._start_detector(frame.first_sample)
+            self._vitals.break_chain()
             self._rules.reset(frame.first_sample)
         if self._origin is None:
             self._start_detector(frame.first_sample)
@@ -119,11 +119,11 @@ class EcgAnalysis:
         told = [one for one in found if self._readable(one)]
         ready = self._windows.push(lead, told) if self._classify else _unasked(told)
         items += yield from self._tell(ready, utc_of)
-        if self._past[-1][1] in _UNREADABLE:
+        state = self._past[-1][1]
+        if state in _UNREADABLE:
             self._previous = None
-            self._vitals.break_chain()
         beats = [(self._absolute(one), one.amplitude_mv) for one in told]
-        points = self._vitals.push(frame.end_sample, beats, self._past[-1][1])
+        points = self._vitals.push(frame.end_sample, beats, state)
         items += [self._vitals_event(point, utc_of) for point in points]
         return items
 

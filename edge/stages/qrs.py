@@ -31,14 +31,14 @@ FS_MIN_HZ: Final = 100.0
 FS_MAX_HZ: Final = 1024.0
 
 # The signal the decisions are taken on.
-BAND_HZ: Final = (8.0, 20.0)  # QRS; P and T waves lie below, most muscle noise above
+BAND_HZ: Final = (8.0, 16.0)  # QRS; P and T waves lie below, most muscle noise above
 SMOOTHING_S: Final = 0.14  # a wide QRS and no more
 BLANKING_S: Final = 0.2  # no heart beats again so soon: a candidate is the peak of this
-FLOOR_MV: Final = 0.01  # of the smoothed band: the peak of a QRS of some 0.05 mV
+FLOOR_MV: Final = 0.02  # of the smoothed band, of which a QRS of 0.08 mV has as much
 
 # The levels.
 N_LEVEL: Final = 8  # beats, or refused candidates, that a level is the median of
-THRESHOLD: Final = 0.25  # how far from the noise level up to the beat level
+THRESHOLD: Final = 0.22  # how far from the noise level up to the beat level
 CLIP: Final = 2.0  # a beat counts for no more than this many beat levels
 FIRST_NOISE: Final = 0.1  # noise level before any was seen, in beat levels
 
@@ -47,7 +47,7 @@ T_WAVE_S: Final = 0.36
 T_WAVE_SLOPE: Final = 0.4  # a T wave is less steep than this part of its QRS
 EARLY_RR: Final = 0.7  # sooner than this part of an interval a beat is early ...
 EARLY_DOUBT: Final = 2.0  # ... and must be higher, up to threefold, where there is noise,
-EARLY_LIMIT: Final = 0.6  # though never higher than this part of the beat level:
+EARLY_LIMIT: Final = 0.8  # though never higher than this part of the beat level:
 NOISE_FROM: Final = 0.1  # not at all at this noise level, in beat levels,
 NOISE_TO: Final = 0.3  # in full from this one on
 OVERDUE_RR: Final = 1.5  # intervals after which a beat is searched for
@@ -61,8 +61,8 @@ LOST_NOISE: Final = 0.3  # noise level then, at most, in beat levels
 FIRST_RR_S: Final = 1.0
 
 # Where the R peak lies before the candidate's, and how its height is measured.
-R_FIRST_S: Final = 0.14
-R_LAST_S: Final = 0.01
+R_FIRST_S: Final = 0.17
+R_LAST_S: Final = 0.03
 UPRIGHT: Final = 0.7  # a positive peak is the R peak above this part of the negative one
 
 
@@ -98,10 +98,11 @@ class _Candidate:
 class QrsDetector:
     """Streaming QRS detector for one lead.
 
-    A beat normally comes out `BLANKING_S` plus the filters' delay after its R peak: 0.21 s
-    to 0.34 s. A beat found by searching back comes 1.5 typical intervals after the one
-    before it; after a loss of level, within `LOST_S` and one more candidate. The first two
-    seconds are held back to learn the levels, then released.
+    A beat normally comes out 0.23 s to 0.37 s after its R peak: the filters' delay, which
+    depends on the shape of the QRS, and `BLANKING_S`. A beat found by searching back comes
+    1.5 typical intervals after the one before it; after a loss of level, within `LOST_S`
+    and one more candidate. The first two seconds after something stirs are held back to
+    learn the levels, then released.
 
     Parameters
     ----------
@@ -374,12 +375,12 @@ class _BeatRules:
 
     def _judge(self, candidate: _Candidate, decided: int, found: list[Detection]) -> None:
         """Beat, T wave or noise."""
-        t_wave = self._is_t_wave(candidate)
-        if not t_wave and candidate.height_mv > self._threshold_for(candidate):
+        excluded = self._is_repeat(candidate) or self._is_t_wave(candidate)
+        if not excluded and candidate.height_mv > self._threshold_for(candidate):
             self._accept(candidate, decided, found)
             return
         self._noise_heights = [*self._noise_heights[1:], candidate.height_mv]
-        if not t_wave:
+        if not excluded:
             self._refused.append(candidate)
             if self._search_at is None:  # overdue already
                 self._search_back(decided, found)
@@ -420,6 +421,12 @@ class _BeatRules:
         noisiness = min(1.0, max(0.0, (noise - NOISE_FROM) / (NOISE_TO - NOISE_FROM)))
         doubted = threshold * (1.0 + EARLY_DOUBT * max(0.0, earliness) * noisiness)
         return max(threshold, min(doubted, EARLY_LIMIT * level))
+
+    def _is_repeat(self, candidate: _Candidate) -> bool:
+        """Its peak is far enough from the last beat's, its R peak is not."""
+        return (
+            self._last is not None and candidate.r_sample - self._last.r_sample < self._blanking
+        )
 
     def _is_t_wave(self, candidate: _Candidate) -> bool:
         return (

@@ -16,11 +16,12 @@ reason   when                                                         n_samples
 LOST     a hole was given up, or the sender left samples out          exact
 LOST     seq jumped, and no sample is missing by the sender's count   0
 FORMAT   rate or lead count changed                                   0
-REBOOT   another stream id; names the new stream                      0
-RESTART  refused chunks of the same stream id were believed           0
+REBOOT   another stream id follows                                    0
+RESTART  the same stream id follows, from another sample count on     0
 ======== ============================================================ =========
 
-`Gap.time_ns` is 0: the pipeline fills it from the time base.
+REBOOT and RESTART name the stream that ends, and the sample at which it does. `Gap.time_ns` is
+0: the pipeline fills it from the time base of that stream.
 """
 
 from collections import Counter
@@ -159,8 +160,7 @@ class Reassembler:
             while len(self._past) > _MAX_PAST:
                 del self._past[next(iter(self._past))]
         self._counts[reason.value] += 1
-        self._stream_id = run[0].stream_id
-        out.append(self._gap(reason, run[0].first_sample))
+        out.append(self._gap(reason, self._next_sample))
         out += self._begin(run[0])
         for chunk in run[1:]:
             out += self._deliver(chunk)

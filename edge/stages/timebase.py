@@ -41,7 +41,7 @@ _GRID_S: Final = 1.0  # the clock is read at multiples of this
 _BLOCK: Final = 10  # the line is bent after this many readings
 _MAX_BEND: Final = 1e-3
 _GROSS_NS: Final = _S  # ahead by more: held back harder
-_MIN_RATE: Final = 0.01
+_MIN_RATE: Final = 1e-4
 _MAX_DRIFT: Final = 5e-4  # two crystals apart, at most
 _SET_BACK_NS: Final = 60 * _S
 _MONTH_NS: Final = 30 * 86_400 * _S  # no backlog is older
@@ -200,8 +200,8 @@ class Timebase:
             ahead_ns = chunk.t0_ns + self._delay_ns + since_t0_ns - line_ns
             # What will be left at the block's end, when the bend in force has done its work.
             bend = self._knots[-1][2] * self._fs / _S - 1.0
-            blocks_left = _BLOCK - len(self._readings) - 1
-            self._readings.append(ahead_ns - round(bend * blocks_left * grid_ns))
+            readings_left = _BLOCK - len(self._readings) - 1
+            self._readings.append(ahead_ns - round(bend * readings_left * grid_ns))
             if len(self._readings) == _BLOCK:
                 median_ns = sorted(self._readings)[_BLOCK // 2]
                 self._bend(sample, line_ns, median_ns / (_BLOCK * grid_ns))

@@ -63,7 +63,9 @@ class _LazyGroup(TyperGroup):
         if hasattr(module, "app"):
             command: Any = typer.main.get_group(module.app)
         else:
-            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single = typer.Typer(
+                add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+            )
             single.command(cmd_name)(module.command)
             command = typer.main.get_command(single)
         command.name = cmd_name

@@ -6,6 +6,7 @@ from pathlib import Path
 from edge.chunklog.reader import open_reader
 from edge.chunklog.records import Record, RecordKind
 from edge.chunklog.segments import list_segments
+from edge.ledger import CHUNKS
 from edge.offline import analyze, device_name, plausible_start_ns, records_of
 from edge.results import StreamResult, events_of
 from vitalwire import topics, wire
@@ -60,22 +61,29 @@ def analyze_recording(recording: Recording, *, lead_state_known: bool = False) -
 
 def analyze_log(folder: Path, site: str | None) -> list[StreamResult]:
     """The pipeline over a gateway's chunk log: exactly what the daemon found."""
-    folder = folder / "chunks" if (folder / "chunks").is_dir() else folder
-    if not list_segments(folder):
-        raise InputError(f"{folder}: expected a recording or a chunk log, found neither")
-    results, sites = _streams(_records(folder))
+    results, sites = _streams(records_of_log(folder))
     if site is None and len(sites) > 1:
         raise InputError(f"{folder}: has sites {', '.join(sorted(sites))}: choose with --site")
     chosen = site or next(iter(sites), "home")
     by_device = {key[0]: result for key, result in results.items()}
-    for event in events_of(analyze(_records(folder), chosen)):
+    for event in events_of(analyze(records_of_log(folder), chosen)):
         result = results.get(_key(event)) or by_device.get(event.device)
         if result is not None:  # a device that only said that it is there has no stream
             result.events.append(event)
     return list(results.values())
 
 
-def _records(folder: Path) -> Iterator[Record]:
+def records_of_log(folder: Path) -> Iterator[Record]:
+    """The records of a chunk log, or of the one in a gateway's data folder.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    folder = folder / CHUNKS if (folder / CHUNKS).is_dir() else folder
+    if not list_segments(folder):
+        raise InputError(f"{folder}: expected a recording or a chunk log, found neither")
     return (record for _, record in open_reader(folder))
 
 

@@ -103,6 +103,14 @@ def check_leads(recording: Recording) -> None:
         )
 
 
+def check_cut(chunk_s: float, jitter: float) -> None:
+    """Refuse a cut that makes no sense."""
+    if not 0 < chunk_s <= 3600 or not 0 <= jitter <= 1:
+        raise InputError(
+            f"chunk length must be over 0 to 3600 s and jitter 0 to 1, got {chunk_s} and {jitter}"
+        )
+
+
 def _cuts(n: int, length: float, most: int, jitter: float, seed: int) -> Iterator[int]:
     """Sample positions at which chunks begin, and the end; at least one sample apart."""
     rng = np.random.default_rng(seed) if jitter else None

@@ -40,7 +40,7 @@ _TIME: Final = re.compile(r"(?:time|timestamp|t)(?:[ _(\[]*(s|ms|us|ns)[)\]]?)?"
 _NS: Final = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
 _UNIT: Final = re.compile(r"(.*?)[ ]*(?:\(([^)]*)\)|\[([^\]]*)\]|_([munµμ]?V))", re.IGNORECASE)
 _EPOCH_NS: Final = 10**17  # March 1973: smaller times count from the recording's start
-_ROUNDING: Final = 0.01  # steps; a float32 is off by 0.002 at full scale
+_ROUNDING: Final = 2.0**-22  # of a float32, twice over
 _MAX_GAP_SAMPLES: Final = 1 << 31
 
 
@@ -145,7 +145,7 @@ def _decimal_grid(column: NDArray[np.float32]) -> float | None:
         steps = finite * 10**decimals
         if steps.size and np.abs(steps).max() > FULL_SCALE:
             return None
-        if (np.abs(steps - np.rint(steps)) < _ROUNDING).all():
+        if (np.abs(steps - np.rint(steps)) <= _ROUNDING * np.abs(steps)).all():
             return float(f"1e-{decimals}")
     return None
 

@@ -6,11 +6,15 @@ import { clock, evidence, kindName, span, when } from "./format.js";
 import { post } from "./net.js";
 import { alarmSymbol, CATEGORY_WORD } from "./symbols.js";
 
+const DENSE_FROM = 4;
+
 export class AlarmList {
   constructor(store, askName, announce) {
     Object.assign(this, { store, askName, announce });
     this.items = new Map();
     this.list = $("alarm-list");
+    $("alarms").addEventListener("scroll", () => this.#tellOfMore(), { passive: true });
+    new ResizeObserver(() => this.#tellOfMore()).observe($("alarms"));
   }
 
   update() {
@@ -23,6 +27,8 @@ export class AlarmList {
     }
     arrange(this.list, alarms.map((alarm) => this.items.get(alarm.alarm_id).node));
     text($("alarm-count"), alarms.length ? String(alarms.length) : "");
+    attribute(this.list, "data-dense", alarms.length > DENSE_FROM ? "" : null);
+    this.#tellOfMore();
     this.tick();
   }
 
@@ -53,6 +59,17 @@ export class AlarmList {
     nodes[to].focus();
   }
 
+  /** An alarm below the panel's edge must not be taken for none. */
+  #tellOfMore() {
+    const box = $("alarms");
+    const edge = box.getBoundingClientRect().bottom - 40;
+    const scrolls = box.scrollHeight > box.clientHeight + 4;
+    const below = scrolls
+      ? [...this.list.children].filter((item) => item.getBoundingClientRect().top > edge).length : 0;
+    show($("more-alarms"), below > 0);
+    text($("more-alarms"), `${below} more below ▼`);
+  }
+
   #remove(id) {
     const { node } = this.items.get(id);
     const hadFocus = node.contains(document.activeElement);
@@ -69,7 +86,8 @@ export class AlarmList {
     const age = make("strong");
     const onset = make("span");
     const since = make("p", "since", age, onset);
-    const device = make("p", "where");
+    const where = ["device", "patient", "category"].map((name) => make("span", name));
+    const device = make("p", "where", ...where);
     const message = make("p", "message");
     const proof = make("ul", "evidence");
     const flags = make("p", "flags");
@@ -105,8 +123,9 @@ export class AlarmList {
       attribute(node, "data-acknowledged", view.acknowledged ? "" : null);
       attribute(node, "data-over", view.active ? null : "");
       text(title, kindName(view.kind));
-      text(device, `${CATEGORY_WORD[view.category]}, ${view.priority} · ${view.device} · `
-        + `${view.patient ?? "patient not assigned"}`);
+      text(where[0], view.device);
+      text(where[1], view.patient ?? "patient not assigned");
+      text(where[2], `${CATEGORY_WORD[view.category]}, ${view.priority}`);
       text(message, view.message);
       setEvidence(proof, view.evidence);
       setFlags(flags, flagWords(view, this.store));

@@ -19,7 +19,9 @@ export class Card {
   constructor(name) {
     this.name = name;
     this.signal = null;
-    this.state = make("span", "state");
+    this.stateWord = make("span");
+    this.stateReason = make("span", "reason");
+    this.state = make("span", "state", this.stateWord, this.stateReason);
     this.patient = make("span", "patient");
     this.battery = make("span", "battery");
     this.injected = make("p", "injected");
@@ -35,7 +37,7 @@ export class Card {
       this.age);
     this.node = make("article", "card",
       make("header", "", make("h3", "", name), this.patient, this.battery, this.state),
-      this.alarm, this.injected, make("div", "body", this.#makeStrip(), numbers));
+      this.alarm, this.injected, make("div", "body", make("div", "split", this.#makeStrip(), numbers)));
     attribute(this.node, "aria-label", `Device ${name}`);
     attribute(this.node, "data-device", name);
   }
@@ -65,8 +67,8 @@ export class Card {
     this.view = view;
     this.signal = view.signals.ecg || view.vitals.ecg ? "ecg" : Object.keys(view.signals)[0];
     const [glyph, word] = STATES[view.state] ?? STATES.unknown;
-    text(this.state, `${glyph} ${word}${view.reason && view.state !== "lead_off"
-      ? `: ${view.reason}` : ""}`);
+    text(this.stateWord, `${glyph} ${word}`);
+    text(this.stateReason, view.reason && view.state !== "lead_off" ? `: ${view.reason}` : "");
     attribute(this.node, "data-state", view.state);
     text(this.patient, view.patient ?? "patient not assigned");
     attribute(this.patient, "data-none", view.patient ? null : "");
@@ -110,13 +112,14 @@ export class Card {
     this.#numbers(vitals, gone, nowMs);
     text(this.age, !vitals ? "" : stale
       ? `STALE: ${span(age)} old, of ${clock(vitals.received_ms)}`
-      : vitals.analysable < 0.995 ? `${Math.floor(vitals.analysable * 100)} % of last min analysed` : "");
+      : vitals.analysable < 0.95 ? `${Math.floor(vitals.analysable * 100)} % analysed` : "");
+    attribute(this.age, "title", "share of the last minute that could be analysed");
     this.#labelLead();
   }
 
   #numbers(vitals, gone, nowMs) {
-    const reason = !vitals ? "no vitals yet"
-      : this.view.state === "offline" ? "device offline"
+    const reason = this.view?.state === "offline" ? `offline: ${this.view.reason}`
+      : !vitals ? "no vitals yet"
         : `none for ${span(nowMs - vitals.received_ms)}`;
     const shown = vitals && !gone ? vitals : { missing: {} };
     const why = (name) => (vitals && !gone ? shown.missing[name] : reason) ?? "";

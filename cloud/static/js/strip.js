@@ -67,7 +67,7 @@ export class Strip {
     this.width = box.width;
     this.height = box.height;
     this.rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    this.mm = this.rem / MM_PER_REM;
+    this.mm = screenMm(this.rem / MM_PER_REM, this.width, this.height);
     this.markRow = this.rem * 0.95;
     this.repaint();
   }
@@ -189,6 +189,12 @@ export class Strip {
 
   #wipe(from, to) {
     const context = this.canvas.getContext("2d");
+    const half = this.rem * 0.45;
+    const ahead = half / this.#step() - this.#window();
+    for (const at of this.marks.keys()) { // a letter goes as a whole, not slice by slice
+      if (at <= from + ahead || at > to + ahead) continue;
+      context.clearRect(this.#letterX(at) - half, this.height - this.markRow, 2 * half, this.markRow);
+    }
     const a = this.#x(from);
     const b = this.#x(to);
     if (b >= a) context.clearRect(a, 0, b - a + 1, this.height);
@@ -221,9 +227,14 @@ export class Strip {
     context.stroke();
   }
 
+  #letterX(at) {
+    const half = this.rem * 0.45;
+    return Math.min(this.width - half, Math.max(half, this.#x(at)));
+  }
+
   #letter(at, label) {
     const context = this.canvas.getContext("2d");
-    const x = this.#x(at);
+    const x = this.#letterX(at);
     const plain = label === "N" || label === "Q";
     const size = this.rem * 0.72;
     const y = this.height - this.markRow / 2;
@@ -255,9 +266,10 @@ export class Strip {
     const high = values[Math.ceil(values.length * 0.998) - 1];
     const room = this.height - this.markRow - 4;
     const gains = GAINS[this.unit] ?? GAINS.mV;
-    const top = gains.findIndex((g) => g.label === "10 mm/mV");
-    const usual = gains.slice(Math.max(0, top)); // above 10 mm/mV noise looks like a heart
-    const fits = usual.find((g) => (high - low) * g.mm * this.mm <= room) ?? usual.at(-1);
+    const needs = (g) => (high - low) * g.mm * this.mm;
+    // Twice life size only for a clear signal with much room: else noise looks like a heart.
+    const usable = (g) => (g.mm > 10 ? high - low > 0.6 && needs(g) < 0.6 * room : needs(g) <= room);
+    const fits = gains.find(usable) ?? gains.at(-1);
     const base = 2 + room / 2 + ((high + low) / 2) * fits.mm * this.mm;
     const same = this.gain === fits && Math.abs(base - this.base) < 4 * this.mm;
     if (same) return false;
@@ -309,6 +321,13 @@ export class Strip {
     attribute(this.canvas.parentElement, "data-still", silent ? "" : null);
     attribute(this.canvas.parentElement, "data-injected", this.injected ? "" : null);
   }
+}
+
+/** Pixels of one mm: life size, smaller where 4 s would not fit, larger where there is room. */
+function screenMm(life, width, height) {
+  const largest = width / (MM_PER_S * 4);
+  const roomy = Math.min(width / (MM_PER_S * 7), height / 45);
+  return Math.min(largest, Math.max(life, roomy));
 }
 
 /** Draw all strips, frame by frame. */

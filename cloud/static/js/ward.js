@@ -5,6 +5,8 @@ import { Card } from "./card.js";
 
 const MIN_WIDTH_REM = 21;
 const MIN_HEIGHT_REM = 8.6;
+const MAX_HEIGHT_REM = 34;
+const STACKED_HEIGHT_REM = 11.5;
 const LIKED_RATIO = 2.6; // width to height
 
 export class Ward {
@@ -61,22 +63,27 @@ export class Ward {
     if (!n) return;
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const width = this.box.clientWidth;
-    const stacked = matchMedia("(max-width: 900px)").matches;
-    const room = stacked ? innerHeight * 0.9 : $("ward").clientHeight;
-    const most = Math.max(1, Math.floor(width / (MIN_WIDTH_REM * rem)));
-    let best = { columns: 1, score: -Infinity };
-    for (let columns = 1; columns <= Math.min(most, n); columns++) {
-      const rows = Math.ceil(n / columns);
-      const height = room / rows;
-      const ratio = width / columns / height;
-      const small = Math.max(0, MIN_HEIGHT_REM * rem - height) * 10;
-      const empty = (rows * columns - n) / n;
-      const score = -Math.abs(Math.log(ratio / LIKED_RATIO)) - empty - small;
-      if (score > best.score) best = { columns, score };
-    }
-    const rows = Math.ceil(n / best.columns);
-    const height = Math.max(MIN_HEIGHT_REM * rem, Math.min(room / rows, 26 * rem));
-    this.box.style.setProperty("--columns", best.columns);
+    const most = Math.max(1, Math.min(n, Math.floor(width / (MIN_WIDTH_REM * rem))));
+    const stacked = matchMedia("(max-width: 900px)").matches; // the page scrolls: no fixed room
+    const room = stacked ? Infinity : $("ward").clientHeight;
+    const columns = stacked ? most : bestColumns(n, most, width, room, MIN_HEIGHT_REM * rem);
+    const height = stacked ? STACKED_HEIGHT_REM * rem
+      : Math.max(MIN_HEIGHT_REM * rem, Math.min(room / Math.ceil(n / columns), (n === 1 ? 99 : MAX_HEIGHT_REM) * rem));
+    this.box.style.setProperty("--columns", columns);
     this.box.style.setProperty("--row", `${Math.floor(height)}px`);
   }
+}
+
+/** The number of columns that wastes the least and keeps a card's shape that of a strip. */
+function bestColumns(n, most, width, room, minHeight) {
+  let best = { columns: 1, score: -Infinity };
+  for (let columns = 1; columns <= most; columns++) {
+    const rows = Math.ceil(n / columns);
+    const height = room / rows;
+    const shape = Math.abs(Math.log(width / columns / height / LIKED_RATIO));
+    const empty = (rows * columns - n) / n;
+    const score = -shape - empty - Math.max(0, minHeight - height);
+    if (score > best.score) best = { columns, score };
+  }
+  return best.columns;
 }

@@ -26,6 +26,7 @@ from vitalwire.contracts import (
     Beat,
     BeatClass,
     Episode,
+    Event,
     Quality,
     Signal,
     SignalState,
@@ -204,7 +205,7 @@ class TestAnnotations:
         episode = Episode(*where, "af", 150, 400, START_NS, START_NS, 0.9)
         quality = Quality(*where, 1, 50, START_NS, SignalState.POOR)
         vitals = Vitals(*where, 250, START_NS, SignalState.GOOD)
-        items = [*beats, other, episode, quality, vitals]
+        items: list[Event] = [*beats, other, episode, quality, vitals]
         return self.events(
             tmp_path / "events.jsonl", *[messages.dump_event(item) for item in items]
         )

@@ -219,6 +219,8 @@ def test_appending_and_syncing_in_two_threads(tmp_path: Path) -> None:
         worker = threading.Thread(target=keep_syncing)
         worker.start()
         offsets = [log.append(numbered(i, 200)) for i in range(20000)]
+        seen = [offset for offset, _ in open_reader(tmp_path)]  # as `log show` does
+        assert seen == offsets[: len(seen)]
         stop.set()
         worker.join()
         log.sync()

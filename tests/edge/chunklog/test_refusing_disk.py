@@ -13,6 +13,7 @@ import pytest
 
 from edge.chunklog import ChunkLog, open_reader
 from edge.chunklog import log as log_module
+from edge.chunklog.frames import FrameScanner
 from edge.chunklog.segments import HEADER_BYTES
 from tests.edge.chunklog.makers import SEGMENT_BYTES, fill, last_segment, numbered, numbers
 from vitalwire.errors import UnavailableError
@@ -152,6 +153,33 @@ def test_closing_on_a_full_disk_lets_go_of_the_folder(
         with pytest.raises(UnavailableError):
             log.close()
     ChunkLog(tmp_path).close()
+
+
+def test_a_bad_block_costs_what_lies_behind_it_in_its_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = fill(tmp_path, 100)[-1]
+    bad = last_segment(tmp_path)
+    before = bad.read_bytes()
+    real = FrameScanner._have
+
+    def fails(self: FrameScanner, n_bytes: int) -> bool:
+        if self.good_end >= int(bad.stem) + 500:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(self, n_bytes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FrameScanner, "_have", fails)
+        with ChunkLog(tmp_path, segment_bytes=SEGMENT_BYTES) as log:
+            assert log.end_offset == end
+        reader = open_reader(tmp_path)
+        read = [record.arrival_ns for _, record in reader]
+    assert read == list(range(len(read)))
+    assert reader.damaged == 1
+    assert bad.read_bytes() == before
+    with ChunkLog(tmp_path, segment_bytes=SEGMENT_BYTES) as log:
+        log.append(numbered(100))
+    assert numbers(tmp_path) == list(range(101))
 
 
 _LIMITED = """

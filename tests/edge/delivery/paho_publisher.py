@@ -1,7 +1,6 @@
 """The smallest publisher that waits for its PUBACK, for the conformance suite."""
 
 import asyncio
-import threading
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.enums import CallbackAPIVersion
@@ -13,13 +12,16 @@ from vitalwire.errors import UnavailableError
 
 
 class PahoPublisher:
-    """A connection that comes back by itself; what it had not confirmed is said to be lost."""
+    """A connection that comes back by itself; what it had not confirmed is said to be lost.
+
+    All state belongs to the event loop: paho calls back from its own thread while it holds
+    a lock that `publish` takes, so a lock of ours around both would be a deadlock.
+    """
 
     def __init__(self, port: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
         self._waiting: dict[int, asyncio.Future[None]] = {}
-        self._connected = threading.Event()
+        self._connected = False
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -29,12 +31,10 @@ class PahoPublisher:
         self._client.loop_start()
 
     async def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        if not self._connected.is_set():
+        if not self._connected:
             raise UnavailableError("no connection to the broker")
         done: asyncio.Future[None] = self._loop.create_future()
-        with self._lock:  # the PUBACK may come before the next line
-            info = self._client.publish(topic, payload, qos, retain)
-            self._waiting[info.mid] = done
+        self._waiting[self._client.publish(topic, payload, qos, retain).mid] = done
         await done
 
     def close(self) -> None:
@@ -44,31 +44,30 @@ class PahoPublisher:
     def _on_connect(
         self, _c: Client, _u: object, _f: ConnectFlags, _r: ReasonCode, _p: Properties | None
     ) -> None:
-        self._connected.set()
+        self._loop.call_soon_threadsafe(self._up)
 
     def _on_disconnect(
         self, _c: Client, _u: object, _f: DisconnectFlags, _r: ReasonCode, _p: Properties | None
     ) -> None:
-        self._connected.clear()
-        with self._lock:
-            lost, self._waiting = self._waiting, {}
-        for future in lost.values():
-            self._loop.call_soon_threadsafe(_fail, future)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._down)
 
     def _on_publish(
         self, _c: Client, _u: object, mid: int, _r: ReasonCode, _p: Properties | None
     ) -> None:
-        with self._lock:
-            future = self._waiting.pop(mid, None)
-        if future is not None:
-            self._loop.call_soon_threadsafe(_confirm, future)
+        self._loop.call_soon_threadsafe(self._confirmed, mid)
 
+    def _up(self) -> None:
+        self._connected = True
 
-def _confirm(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    def _down(self) -> None:
+        self._connected = False
+        lost, self._waiting = self._waiting, {}
+        for future in lost.values():
+            if not future.done():
+                future.set_exception(UnavailableError("broken before the PUBACK"))
 
-
-def _fail(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_exception(UnavailableError("the connection broke before the PUBACK"))
+    def _confirmed(self, mid: int) -> None:
+        future = self._waiting.pop(mid, None)
+        if future is not None and not future.done():
+            future.set_result(None)

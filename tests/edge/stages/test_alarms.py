@@ -184,7 +184,8 @@ def test_the_first_message() -> None:
     event = ward.told[0]
     assert (event.phase, event.revision, event.priority) == (START, 0, Priority.HIGH)
     assert event.active
-    assert not (event.latched or event.acknowledged)
+    assert not event.latched
+    assert not event.acknowledged
     assert event.onset_ns == event.declared_ns - 4 * S
     assert event.evidence == {"limit_s": 4.0}
     assert event.patient == "p-017"
@@ -196,7 +197,7 @@ def test_the_id_is_of_the_declaration_and_nothing_else() -> None:
     first = Ward().on(ASYSTOLE).told[0]
     again = Ward().on(ASYSTOLE, onset_ns=T0, message="x", time_ns=T0 + 1).told[0]
     assert first.alarm_id == again.alarm_id
-    assert first.alarm_id == "c0d42cddb2c57f8b2fd4dd0b7f0e3b4c" or len(first.alarm_id) == 32
+    assert first.alarm_id == "384c5c317fe42a7bd8a33423159e37b8"  # it may never change
     for other in (
         Ward().on(LEAD_OFF),
         Ward().on(ASYSTOLE, sample=9),

@@ -1,7 +1,7 @@
 """The limiter: a backlog passes, a flood does not."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.stages.limiter import COUNTERS, RateLimiter
@@ -76,6 +76,7 @@ def test_a_gateway_clock_that_jumps_gives_at_most_a_full_bucket() -> None:
 ARRIVALS = st.lists(st.tuples(st.integers(-S, 3 * S), st.integers(1, 900)), max_size=60)
 
 
+@settings(deadline=None)
 @given(ARRIVALS)
 def test_state_restores_exactly(arrivals: list[tuple[int, int]]) -> None:
     one = RateLimiter(2.0, 10.0, max_messages_hz=3.0, burst_messages=5)

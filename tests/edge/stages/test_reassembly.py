@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.stages.reassembly import COUNTERS, Reassembler
@@ -91,6 +91,7 @@ def gaps(out: Iterable[Chunk | Gap]) -> list[tuple[GapReason, int, int]]:
 CUTS = st.sets(st.integers(1, 399), max_size=40)
 
 
+@settings(deadline=None)
 @given(CUTS, st.integers(0, 2**32 - 1))
 def test_in_order_everything_passes_untouched(cuts: set[int], first_seq: int) -> None:
     stage = make()
@@ -100,6 +101,7 @@ def test_in_order_everything_passes_untouched(cuts: set[int], first_seq: int) ->
     assert stage.counters() == dict.fromkeys(COUNTERS, 0) | {"delivered": len(chunks)}
 
 
+@settings(deadline=None)
 @given(CUTS, st.randoms(use_true_random=False), st.integers(1, 8))
 def test_reordered_and_doubled_is_delivered_once_in_order(
     cuts: set[int], rng: random.Random, reach: int
@@ -115,6 +117,7 @@ def test_reordered_and_doubled_is_delivered_once_in_order(
     assert stage.counters()["duplicate"] == len(rest)
 
 
+@settings(deadline=None)
 @given(CUTS, st.sets(st.integers(1, 38), max_size=20))
 def test_what_is_lost_is_counted_to_the_sample(cuts: set[int], dropped: set[int]) -> None:
     chunks = cut(cuts, 400)
@@ -130,6 +133,7 @@ def test_what_is_lost_is_counted_to_the_sample(cuts: set[int], dropped: set[int]
     assert all(reason is GapReason.LOST for reason, _, _ in gaps(out))
 
 
+@settings(deadline=None)
 @given(CUTS, CUTS, st.integers(0, 399))
 def test_redelivery_gives_no_sample_twice_whatever_its_cut(
     cuts: set[int], cuts_again: set[int], stop: int
@@ -141,6 +145,7 @@ def test_redelivery_gives_no_sample_twice_whatever_its_cut(
     assert positions(out) == list(range(400))
 
 
+@settings(deadline=None)
 @given(CUTS, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), max_size=120))
 def test_state_restores_exactly(cuts: set[int], order: list[tuple[int, int]]) -> None:
     chunks = cut(cuts, 400)
@@ -162,6 +167,7 @@ def assert_same(ours: list[Chunk | Gap], theirs: list[Chunk | Gap]) -> None:
     assert [type(item) for item in ours] == [type(item) for item in theirs]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_sample_twice_and_none_backward_within_a_stream(data: st.DataObject) -> None:
     """Whatever comes: positions only rise between gaps that say that they do not."""
@@ -180,10 +186,12 @@ def test_no_sample_twice_and_none_backward_within_a_stream(data: st.DataObject) 
         now_ns += data.draw(st.integers(0, S))
         for got in stage.push(item, now_ns):
             if isinstance(got, Gap):
+                assert got.first_sample == last[got.stream_id]
+                last[got.stream_id] += got.n_samples
                 if got.reason in (GapReason.RESTART, GapReason.REBOOT):
-                    last[got.stream_id] = got.first_sample
+                    last.clear()
                 continue
-            assert got.first_sample >= last.get(got.stream_id, 0)
+            assert got.first_sample == last.get(got.stream_id, got.first_sample)
             positions([got])
             last[got.stream_id] = got.first_sample + got.n_samples
 
@@ -259,9 +267,9 @@ def test_reboot_releases_what_is_held_and_refuses_the_old_stream() -> None:
     old = cut(range(0, 100, 10), 100)
     new = [replace(c, stream_id=2) for c in old]
     out = push_all(stage, [old[0], old[2], new[0]])
-    assert gaps(out) == [(GapReason.LOST, 10, 10), (GapReason.REBOOT, 0, 0)]
+    assert gaps(out) == [(GapReason.LOST, 10, 10), (GapReason.REBOOT, 30, 0)]
     assert isinstance(out[-2], Gap)
-    assert out[-2].stream_id == 2
+    assert out[-2].stream_id == 1
     out = push_all(stage, [old[1], new[1], old[0], old[1], old[2], new[2]], START_NS)
     assert out == new[1:3]
     assert stage.counters()["stale"] == 4
@@ -315,7 +323,7 @@ def test_three_that_agree_far_ahead_are_believed_and_none_of_them_is_lost() -> N
     stage = make()
     far = int(3600 * 5000 * FS)
     out = push_all(stage, [*good(0, 2), *good(far, 20)], START_NS)
-    assert gaps(out) == [(GapReason.RESTART, far, 0)]
+    assert gaps(out) == [(GapReason.RESTART, 20, 0)]
     assert positions(out) == [*range(20), *range(far, far + 200)]
     # and the way back
     out = push_all(stage, good(20, 700, seq=10_000))
@@ -326,7 +334,7 @@ def test_three_that_agree_far_ahead_are_believed_and_none_of_them_is_lost() -> N
 def test_a_first_chunk_that_was_wrong_does_not_wedge_the_stream() -> None:
     stage = make()
     out = push_all(stage, [chunk(77, 2**52, t0_ns=START_NS), *good(0, 600)])
-    assert gaps(out) == [(GapReason.RESTART, gaps(out)[0][1], 0)]
+    assert gaps(out) == [(GapReason.RESTART, 2**52 + 10, 0)]
     assert positions(out)[-1] == 5999
     assert len(positions(out)) > 5000  # what came in five seconds is the price
 

@@ -509,3 +509,18 @@ def test_a_beat_is_anything_with_a_sample() -> None:
     rules = CardiacRules(FS, Signal.ECG, 1)
     rules.reset(0)
     assert rules.push(50, utc, [At(10)], GOOD, True, False)
+
+
+@given(scenes(), st.sampled_from([GOOD, FLAT]), st.booleans())
+def test_whatever_went_before_a_standstill_is_told(
+    ward: Ward, state: SignalState, known: bool
+) -> None:
+    ward.play()
+    stopped = ward.position
+    ward.beats = [(b, d) for b, d in ward.beats if b < stopped]
+    ward.known = known
+    ward.script = [(seconds(stopped) + 5.2, state)]
+    ward.play()
+    kind = FLAT_SIGNAL if state is FLAT and not known else ASYSTOLE
+    told = {c.kind: c.active for c in ward.said}
+    assert told.get(kind) or told.get(ASYSTOLE)

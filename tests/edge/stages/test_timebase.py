@@ -78,6 +78,7 @@ def test_a_true_device_clock_is_taken_as_it_is() -> None:
     assert base.counters() == dict.fromkeys(COUNTERS, 0)
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 19_999), max_size=60), st.integers(0, 20_000))
 def test_utc_does_not_depend_on_the_cut(cuts: set[int], sample: int) -> None:
     whole, parts = Timebase(), Timebase()
@@ -86,7 +87,7 @@ def test_utc_does_not_depend_on_the_cut(cuts: set[int], sample: int) -> None:
     assert whole.utc_ns(sample) == parts.utc_ns(sample)
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32))
 def test_jitter_below_twenty_ms_is_ignored(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -322,6 +323,7 @@ def feed(base: Timebase, pushes: list[tuple[int, int, int, int, Epoch]]) -> Iter
         yield first
 
 
+@settings(deadline=None)
 @given(PUSHES)
 def test_mad_clocks_keep_utc_monotonic_and_in_64_bits(
     pushes: list[tuple[int, int, int, int, Epoch]],
@@ -333,6 +335,7 @@ def test_mad_clocks_keep_utc_monotonic_and_in_64_bits(
         assert all(-(2**63) < t < 2**63 for t in times)
 
 
+@settings(deadline=None)
 @given(PUSHES)
 def test_state_restores_exactly(pushes: list[tuple[int, int, int, int, Epoch]]) -> None:
     one, other = Timebase(), Timebase()

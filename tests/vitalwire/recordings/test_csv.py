@@ -19,7 +19,11 @@ def csv(folder: Path, text: str) -> Path:
 def test_polar_h10(data_dir: Path) -> None:
     path = data_dir / "ecg/polar_h10/polar_h10.csv"
     opened = open_recording(path)
-    assert (opened.signal, opened.leads, opened.left_out) == (Signal.ECG, ("ecg",), ("hr", "rr"))
+    assert (opened.signal, opened.leads, opened.left_out) == (
+        Signal.ECG,
+        ("ecg",),
+        ("hr", "rr"),
+    )
     assert opened.fs == pytest.approx(130.16)
     assert opened.n_samples == 78_096
     assert opened.start_ns is not None

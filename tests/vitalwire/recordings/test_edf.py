@@ -136,7 +136,7 @@ def broken(path: Path, at: int, text: bytes) -> Path:
         (236, b"9999    ", "truncated"),  # data records
         (236, b"-1      ", "truncated"),
         (244, b"0       ", "EDF"),  # their duration
-        (244, b"nan     ", "EDF"),
+        (244, b"nan     ", "nothing to read"),
         (252, b"x   ", "EDF"),  # number of signals
         (252, b"0   ", "EDF"),
         (352, b"mmHg    ", "mmHg"),
