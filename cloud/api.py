@@ -34,6 +34,7 @@ WAVE_BEAT_S: Final = 0.2  # at most five events a second to a reader, however ma
 SEND_TIMEOUT_S: Final = 30.0
 MAX_READERS: Final = 256
 MAX_BODY: Final = 4096
+MAX_SNOOZE_S: Final = 3600
 MAX_NAME: Final = 64
 """Letters of the name of who acknowledges."""
 
@@ -173,8 +174,12 @@ class Api:
         snooze_s = None
         if action is CommandAction.SNOOZE:
             asked = body.get("snooze_s", self._feed.settings.snooze_s)
-            if not isinstance(asked, int | float) or not 0 < asked <= 3600:
-                raise HTTPException(422, "'snooze_s' must be more than 0 and at most 3600")
+            if isinstance(asked, bool) or not isinstance(asked, int | float):
+                asked = 0
+            if not 0 < asked <= MAX_SNOOZE_S:
+                raise HTTPException(
+                    422, f"'snooze_s' must be more than 0 and at most {MAX_SNOOZE_S}"
+                )
             snooze_s = float(asked)
         try:
             command_id = await self._feed.ask(

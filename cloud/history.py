@@ -135,9 +135,9 @@ class History:
             connection.execute(update(COMMANDS).where(where).values(values))
 
     def prune(self, before_ns: int) -> None:
-        """Forget what is older than the site keeps."""
+        """Forget what arrived before that; a device's own clock may be wrong."""
         with self._connection() as connection:
-            connection.execute(delete(EVENTS).where(EVENTS.c.time_ns < before_ns))
+            connection.execute(delete(EVENTS).where(EVENTS.c.received_ns < before_ns))
             connection.execute(delete(COMMANDS).where(COMMANDS.c.asked_ns < before_ns))
 
     def alarms(

@@ -6,27 +6,23 @@ acknowledged because its gateway says so.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from cloud.commands import Asked, Commands
+from cloud.commands import Asked, Commands, Progress
+from cloud.device import Device, device_view
 from cloud.inbound import ActiveAlarms, Info, Service, Status, StreamEvents, WardMessage
 from cloud.mailbox import Update
-from cloud.views import DeviceState, View, alarm_view, is_open, signal_reason, vitals_view
-from vitalwire import messages
+from cloud.views import View, alarm_view, is_open
 from vitalwire.contracts import (
     AlarmEvent,
-    AlarmKind,
     Command,
     CommandAction,
-    DeviceInfo,
-    DeviceStatus,
     Receipt,
-    Signal,
-    SignalState,
     Vitals,
 )
 
 MAX_SERVICES = 100
+MAX_CLOSED = 1000
 
 
 class RefusedError(Exception):
@@ -35,19 +31,6 @@ class RefusedError(Exception):
     def __init__(self, message: str, unknown: bool = False) -> None:
         super().__init__(message)
         self.unknown = unknown
-
-
-@dataclass(slots=True)
-class Device:
-    """What is known of one device."""
-
-    name: str
-    patient: str | None = None
-    status: DeviceStatus | None = None
-    infos: dict[Signal, DeviceInfo] = field(default_factory=dict)
-    vitals: dict[Signal, tuple[Vitals, int]] = field(default_factory=dict)
-    leads: dict[tuple[Signal, int], SignalState] = field(default_factory=dict)
-    alarms: dict[str, AlarmEvent] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +54,14 @@ class WardState:
         self._commands = Commands(command_timeout_s)
         self._services: dict[tuple[str, str], tuple[Service, int]] = {}
         self._notices: dict[str, str] = {}
+        self._closed: dict[str, int] = {}  # last revision of alarms that are over
 
     def push(self, message: WardMessage, now_ns: int) -> list[Update]:
         """Take one message in."""
         if isinstance(message, Service):
             return self._push_service(message, now_ns)
+        if isinstance(message, ActiveAlarms) and not self._concerns(message):
+            return []
         device = self._device(message.device)
         if device is None:
             return []
@@ -131,7 +117,7 @@ class WardState:
             raise RefusedError("no open alarm of this id", unknown=True)
         device, event = found
         asked = self._commands.get(alarm_id)
-        if asked and asked.progress == "pending":
+        if asked and asked.progress is Progress.PENDING:
             raise RefusedError(f"pending already, asked by {asked.command.by}")
         if event.acknowledged and action is CommandAction.ACKNOWLEDGE:
             raise RefusedError(f"acknowledged already, by {event.acknowledged_by or 'unknown'}")
@@ -154,7 +140,7 @@ class WardState:
         updates = [self._link_update()]
         for device in self.devices.values():
             updates.append(self._device_update(device))
-            updates += [self._alarm_update(device, event) for event in device.alarms.values()]
+            updates += [self._alarm_update(event) for event in device.alarms.values()]
         return updates
 
     def open_alarms(self) -> Iterator[tuple[Device, AlarmEvent]]:
@@ -194,7 +180,11 @@ class WardState:
         if not self._take(device, event):
             return []
         # The alarm's update first: a reader must not see a card recover before its alarm ends.
-        return [self._alarm_update(device, event), self._device_update(device)]
+        return [self._alarm_update(event), self._device_update(device)]
+
+    def _concerns(self, active: ActiveAlarms) -> bool:
+        """An empty list of somebody unknown is no news, and no device."""
+        return bool(active.alarms) or active.device in self.devices
 
     def _push_active(self, device: Device, active: ActiveAlarms) -> list[Update]:
         """The gateway's whole list: what is not in it ended while the feed was away."""
@@ -203,15 +193,19 @@ class WardState:
         for alarm_id in [known for known in device.alarms if known not in listed]:
             self._commands.forget(alarm_id)
             gone = device.alarms.pop(alarm_id)
-            updates.append(self._alarm_update(device, gone, closed=True))
+            self._close(gone)
+            updates.append(self._alarm_update(gone, closed=True))
         for event in active.alarms:
             if self._take(device, event):
-                updates.append(self._alarm_update(device, event))
+                updates.append(self._alarm_update(event))
         return [*updates, self._device_update(device)]
 
     def _take(self, device: Device, event: AlarmEvent) -> bool:
         known = device.alarms.get(event.alarm_id)
-        if known and known.revision >= event.revision:
+        # The list comes straight, an alarm's messages through the gateway's outbox: one that
+        # is closed here must not open again for a message that was under way.
+        last = known.revision if known else self._closed.get(event.alarm_id, -1)
+        if last >= event.revision:
             return False
         if is_open(event):
             device.alarms[event.alarm_id] = event
@@ -219,8 +213,14 @@ class WardState:
         else:
             device.alarms.pop(event.alarm_id, None)
             self._commands.forget(event.alarm_id)
+            self._close(event)
         device.patient = event.patient or device.patient
         return True
+
+    def _close(self, event: AlarmEvent) -> None:
+        self._closed[event.alarm_id] = event.revision
+        if len(self._closed) > MAX_CLOSED:
+            del self._closed[next(iter(self._closed))]
 
     def _find(self, alarm_id: str) -> tuple[Device, AlarmEvent] | None:
         return next(
@@ -230,68 +230,21 @@ class WardState:
 
     def _alarm_updates(self, alarm_id: str | None) -> list[Update]:
         found = self._find(alarm_id) if alarm_id else None
-        return [self._alarm_update(*found)] if found else []
+        return [self._alarm_update(found[1])] if found else []
 
-    def _alarm_update(self, device: Device, event: AlarmEvent, closed: bool = False) -> Update:
+    def _alarm_update(self, event: AlarmEvent, closed: bool = False) -> Update:
         asked = self._commands.get(event.alarm_id)
-        view = alarm_view(event, asked, bool(device.status and device.status.injected))
+        view = alarm_view(event, asked)
         if closed:
             view["open"] = False
         return Update("alarm", event.alarm_id, view)
 
     def _device_update(self, device: Device) -> Update:
-        state, reason = self._device_state(device)
-        status = device.status
-        view: View = {
-            "device": device.name,
-            "patient": device.patient,
-            "state": state.value,
-            "reason": reason,
-            "battery": status.battery if status else None,
-            "firmware": status.firmware if status else None,
-            "bridge": status.bridge if status else None,
-            "injected": list(status.injected) if status else [],
-            "signals": {
-                signal.value: messages.plain(info) for signal, info in device.infos.items()
-            },
-            "vitals": {
-                signal.value: vitals_view(vitals, received_ns)
-                for signal, (vitals, received_ns) in device.vitals.items()
-            },
-            "leads_off": [
-                f"{signal.value} {self._lead_name(device, signal, lead)}"
-                for (signal, lead), lead_state in sorted(device.leads.items())
-                if lead_state is SignalState.LEAD_OFF
-            ],
-        }
-        return Update("device", device.name, view)
-
-    @staticmethod
-    def _lead_name(device: Device, signal: Signal, lead: int) -> str:
-        info = device.infos.get(signal)
-        return info.leads[lead] if info and lead < len(info.leads) else str(lead + 1)
-
-    def _device_state(self, device: Device) -> tuple[DeviceState, str]:
-        status = device.status
-        if status and not status.online:
-            return DeviceState.OFFLINE, status.reason or "unexpectedly"
-        bridge = (
-            self._services.get(("bridge", status.bridge)) if status and status.bridge else None
-        )
-        if bridge and not bridge[0].online:
-            return DeviceState.OFFLINE, f"bridge {bridge[0].name} is gone"
-        kinds = {event.kind for event in device.alarms.values() if event.active}
-        if AlarmKind.DEVICE_SILENT in kinds:
-            return DeviceState.SILENT, "no data arrives"
-        states = {vitals.state for vitals, _ in device.vitals.values()}
-        if AlarmKind.LEAD_OFF in kinds or SignalState.LEAD_OFF in states:
-            return DeviceState.LEAD_OFF, "lead off"
-        for state in (SignalState.FLAT, SignalState.POOR, SignalState.UNKNOWN):
-            if state in states:
-                return DeviceState.CANNOT_ANALYSE, signal_reason(state)
-        if not states:
-            return DeviceState.UNKNOWN, "no vitals yet" if status else "nothing said yet"
-        return DeviceState.ONLINE, ""
+        name = device.status.bridge if device.status else None
+        bridge = self._services.get(("bridge", name or ""))
+        bridge_gone = bridge is not None and not bridge[0].online
+        is_gateway = ("gateway", device.name) in self._services
+        return Update("device", device.name, device_view(device, is_gateway, bridge_gone))
 
     def _link_update(self) -> Update:
         services = [

@@ -5,24 +5,12 @@ JavaScript's numbers hold nanoseconds since 1970 only to 256 ns and print them b
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 from cloud.commands import Asked
 from vitalwire import messages
 from vitalwire.contracts import AlarmEvent, SignalState, Vitals
 
 View = dict[str, object]
-
-
-class DeviceState(StrEnum):
-    """What a card says of its device, the most important first."""
-
-    OFFLINE = "offline"
-    SILENT = "silent"
-    LEAD_OFF = "lead_off"
-    CANNOT_ANALYSE = "cannot_analyse"
-    ONLINE = "online"
-    UNKNOWN = "unknown"
 
 
 _STATE_REASON: Mapping[SignalState, str] = {
@@ -53,13 +41,15 @@ def to_ms(fields: Mapping[str, object]) -> View:
     return view
 
 
-def alarm_view(event: AlarmEvent, asked: Asked | None, injected: bool) -> View:
+def alarm_view(event: AlarmEvent, asked: Asked | None) -> View:
     """One alarm as it stands."""
     view = to_ms(messages.plain(event))
     view["category"] = event.category.value
     view["rank"] = event.priority.rank
     view["open"] = is_open(event)
-    view["injected"] = injected or bool(event.evidence.get("injected", False))
+    # By the alarm's own evidence alone: on a device with a test fault, an alarm that the fault
+    # did not make must not look like a test.
+    view["injected"] = bool(event.evidence.get("injected", False))
     view["command"] = asked and {
         "command_id": asked.command.command_id,
         "action": asked.command.action.value,

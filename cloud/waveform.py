@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cloud.inbound import StreamEvents
 from cloud.mailbox import Mailbox
@@ -206,7 +207,7 @@ def _mark(beat: Beat, stream: _Stream) -> Mark:
 
 def _decimate(stream: _Stream, leads: Samples, first: int, unit_per_count: float) -> Run:
     missing = np.isnan(leads)
-    filled = _filled(leads, missing, stream.last) if missing.any() else leads
+    filled = _filled(leads, stream.last) if missing.any() else leads
     stream.last = filled[:, -1:].copy()
     filtered = stream.bandpass.push(filled) if stream.bandpass else filled
     offset = -first % stream.step
@@ -216,17 +217,16 @@ def _decimate(stream: _Stream, leads: Samples, first: int, unit_per_count: float
     return Run((first + offset) // stream.step, _counts(shown, holes))
 
 
-def _filled(leads: Samples, missing: np.ndarray, last: Samples) -> Samples:
+def _filled(leads: Samples, last: Samples) -> Samples:
     """Missing samples take the value before them, so that the filter sees no NaN."""
     padded = np.concatenate([last, leads], axis=1)
     index = np.where(np.isnan(padded), 0, np.arange(padded.shape[1]))
     index = np.maximum.accumulate(index, axis=1)
-    del missing
     filled: Samples = np.take_along_axis(padded, index, axis=1)[:, 1:]
     return filled
 
 
-def _counts(shown: Samples, holes: np.ndarray) -> Counts:
+def _counts(shown: Samples, holes: NDArray[np.bool_]) -> Counts:
     rows: Sequence[Sequence[float]] = shown.tolist()
     return [
         [None if hole else int(value) for value, hole in zip(row, gone, strict=True)]

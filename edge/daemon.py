@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from edge import systemd
@@ -78,6 +79,7 @@ class Daemon:
         self._intake = Intake(settings.site, settings.pipeline)
         self._gateway_alarms = GatewayAlarms(settings.site, settings.gateway)
         self._link = self._make_link()
+        _make_folder(settings.data_dir)
         sinks = make_sinks(settings, self._link.publish)
         self.ledger = Ledger(settings, {sink.name: sink.lanes for sink in sinks})
         self.courier = Courier(self.ledger.outbox, sinks)
@@ -395,3 +397,13 @@ def _batched(
     iterator = iter(records)
     while batch := list(islice(iterator, n)):
         yield batch
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot use {folder} for the gateway's data ({error.strerror}): set data_dir to a "
+            "folder that this user can write to"
+        ) from None

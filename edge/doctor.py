@@ -131,7 +131,8 @@ def _disk(settings: EdgeSettings) -> tuple[Verdict, str]:
     folder = _existing(settings.data_dir)
     usage = shutil.disk_usage(folder)
     wanted = settings.log.max_bytes + settings.outbox.max_bytes + settings.sqlite.max_bytes
-    detail = f"{usage.free / 2**30:.1f} GiB free at {folder}, bounds add up to {wanted / 2**30:.1f} GiB"
+    free, bound = usage.free / 2**30, wanted / 2**30
+    detail = f"{free:.1f} GiB free at {folder}, the bounds add up to {bound:.1f} GiB"
     if usage.free < _FREE_SHARE * usage.total:
         return Verdict.FAIL, f"{detail}: free space, it is nearly full"
     held = sum(file.stat().st_size for file in settings.data_dir.rglob("*") if file.is_file())

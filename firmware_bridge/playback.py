@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import count
 from typing import Final
@@ -11,7 +11,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.faults import FaultPlan, TimedChunk
+from firmware_bridge.faults import FaultPlan
+from firmware_bridge.timed import TimedChunk
 from vitalwire.contracts import Epoch
 from vitalwire.recordings import Recording, chunks
 from vitalwire.recordings.chunks import CHUNK_S
@@ -98,8 +99,6 @@ class Playback:
 
 def in_memory(recording: Recording) -> Recording:
     """The recording with its samples in memory, if they are not too many: for many readers."""
-    from dataclasses import replace
-
     if recording.n_samples * recording.n_channels > _IN_MEMORY:
         return recording
     spans = open_span(recording.n_samples, recording.n_channels)

@@ -3,7 +3,9 @@
 **From the log, exactly once.** `commit` stores entries and the offset of the last log record
 they come from in one transaction. After a crash the daemon replays the log and drops what
 comes from records at or below `committed_offset`. Alarms go in earlier, by `put_alarm`; their
-key makes a second put a no-op, also after they were delivered and deleted.
+key makes a second put a no-op, also after they were delivered and deleted. Two rules of the
+caller make this hold: commit only what the log has fsynced, and save a snapshot only at an
+offset that is committed.
 
 **Power cuts.** `put_alarm` and `commit` return after an fsync. A cursor moves without one: if
 a power cut sets it back, some entries are delivered a second time, with the same bytes, and
@@ -148,6 +150,14 @@ class Outbox:
         if self._full and self.used_bytes < self._max_bytes * _ROOM:
             self._full = False
 
+    def evict(self, n_bytes: int) -> int:
+        """Evict the oldest bulk entries to make `n_bytes` of room; how many went.
+
+        The room is inside the file, for the alarms to come: the file does not shrink.
+        """
+        with self._db.transaction(fsync=True) as db:
+            return self._evict(db, self.used_bytes - n_bytes)
+
     def backlog(self, sink: str) -> dict[Lane, int]:
         """How many entries a sink has still to take."""
         lanes = self._db.rows("SELECT lane, id FROM cursors WHERE sink = ?", sink)
@@ -212,8 +222,12 @@ class Outbox:
         """Evict the oldest bulk entries if it must be. True when that was not enough."""
         if self.used_bytes <= self._max_bytes:
             return False
+        self._evict(db, self._max_bytes * _ROOM)
+        return self.used_bytes > self._max_bytes * _ROOM
+
+    def _evict(self, db: sqlite3.Connection, left_bytes: float) -> int:
         gone: Counter[str] = Counter()
-        while self.used_bytes > self._max_bytes * _ROOM:
+        while self.used_bytes > left_bytes:
             kinds = db.execute(
                 "DELETE FROM bulk WHERE id IN (SELECT id FROM bulk ORDER BY id LIMIT ?) "
                 "RETURNING kind",
@@ -224,7 +238,7 @@ class Outbox:
             gone.update(kind for (kind,) in kinds)
         for kind, n in gone.items():
             _count(db, "evicted", kind, n)
-        return self.used_bytes > self._max_bytes * _ROOM
+        return gone.total()
 
     def _refuse(
         self, db: sqlite3.Connection, sink: str, refused: Sequence[tuple[Entry, str]]

@@ -34,7 +34,7 @@ FS_MAX_HZ: Final = 1024.0
 BAND_HZ: Final = (8.0, 16.0)  # QRS; P and T waves lie below, most muscle noise above
 SMOOTHING_S: Final = 0.14  # a wide QRS and no more
 BLANKING_S: Final = 0.2  # no heart beats again so soon: a candidate is the peak of this
-FLOOR_MV: Final = 0.02  # of the smoothed band, of which a QRS of 0.08 mV has as much
+FLOOR_MV: Final = 0.015  # of the smoothed band, of which a QRS of 0.06 mV has as much
 
 # The levels.
 N_LEVEL: Final = 8  # beats, or refused candidates, that a level is the median of

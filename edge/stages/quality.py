@@ -248,6 +248,7 @@ def _analysis(fs: float, n: int) -> Float64:
     n_taps = _n_taps(fs)
     low, high = NOISE_BAND_HZ
     taps = firwin(n_taps, (min(low, 0.25 * fs), min(high, 0.45 * fs)), pass_zero=False, fs=fs)
+    taps -= taps.mean()  # an electrode's offset may be a thousand times the noise
     band = np.zeros((n, n_taps - 1 + n))
     for i in range(n):
         band[i, i : i + n_taps] = taps

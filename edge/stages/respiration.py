@@ -18,10 +18,11 @@ from edge.stages.rr_series import Beats
 WINDOW_S: Final = 45.0
 MIN_SPAN_S: Final = 30.0  # of beats in the window
 MAX_HOLE_S: Final = 4.0  # between two usable beats
+MIN_SWING: Final = 1e-3  # of a series' size: less is the converter's steps
 LOW_HZ: Final = 0.1  # 6 a minute
 HIGH_HZ: Final = 0.7  # 42 a minute; and never above half the heart rate
 PEAK_HALF_WIDTH_HZ: Final = 0.05  # main lobe of the window
-PEAKEDNESS: Final = 0.5  # share of the band's power within the peak
+PEAKEDNESS: Final = 0.55  # share of the band's power within the peak
 AMPLITUDE_OUTLIER: Final = 5.0  # deviations (1.4826 MAD) from the window's median
 
 GRID_HZ: Final = 4.0
@@ -49,8 +50,9 @@ def respiration_bpm(beats: Beats, now_s: float) -> float | None:
     spectra = [
         _spectrum(time_s, series, now_s)[band]
         for series in (_without_outliers(beats.amplitude_mv[usable]), rr_s)
+        if float(np.ptp(series)) > MIN_SWING * float(np.abs(series).max())
     ]
-    return _fused_peak(f[band], [s for s in spectra if s.sum() > 0.0])
+    return _fused_peak(f[band], spectra)
 
 
 def _covers(time_s: Float64) -> bool:

@@ -5,6 +5,9 @@ a gap, a poor or a flat stretch, or a lead that was off. That is known from the 
 good frames without a break: both beats must lie in the same one.
 """
 
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +54,10 @@ class RrSeries:
     def reset(self) -> None:
         """Forget everything, as for a new stream."""
         self._spans: list[tuple[int, int]] = []  # good samples: first, end
-        self._beats: list[tuple[int, float, float]] = []  # sample, amplitude (mV), rr (s)
+        self._sample: list[int] = []  # of each beat, as the three below
+        self._amplitude_mv: list[float] = []
+        self._rr_s: list[float] = []
+        self._normal: list[bool] = []
         self._broken = False
 
     def break_chain(self) -> None:
@@ -69,22 +75,36 @@ class RrSeries:
     def add_beat(self, sample: int, amplitude_mv: float) -> None:
         """A beat, in order; one that lies in no good span is left out."""
         span = next((s for s in reversed(self._spans) if s[0] <= sample < s[1]), None)
-        last = self._beats[-1][0] if self._beats else None
+        last = self.last_beat()
         if span is None or (last is not None and sample <= last):
             return
         linked = last is not None and last >= span[0]
-        rr_s = (sample - last) / self._fs if last is not None and linked else float("nan")
-        self._beats.append((sample, amplitude_mv, rr_s))
-        del self._beats[:-MAX_BEATS]
+        self._sample.append(sample)
+        self._amplitude_mv.append(amplitude_mv)
+        self._rr_s.append(
+            (sample - last) / self._fs if last is not None and linked else math.nan
+        )
+        self._normal.append(False)
+        self._judge_newest()
+        self._drop_oldest(len(self._sample) - MAX_BEATS)
+
+    def _judge_newest(self) -> None:
+        """Whether the newest RR are normal; a beat more may change the word on them."""
+        n = len(self._rr_s)
+        for i in range(max(0, n - NN_NEIGHBOURS - 1), n):
+            around = self._rr_s[max(0, i - NN_NEIGHBOURS) : i + NN_NEIGHBOURS + 1]
+            self._normal[i] = is_normal(self._rr_s[i], around)
+
+    def _drop_oldest(self, n: int) -> None:
+        if n > 0:
+            for column in (self._sample, self._amplitude_mv, self._rr_s, self._normal):
+                del column[:n]
 
     def forget_before(self, now: int) -> None:
         """Drop what lies more than a window before `now`."""
         start = now - self._span_n
         self._spans = [(max(a, start), b) for a, b in self._spans if b > start]
-        n_old = 0
-        while n_old < len(self._beats) and self._beats[n_old][0] < start:
-            n_old += 1
-        del self._beats[:n_old]
+        self._drop_oldest(bisect_left(self._sample, start))
 
     def analysable(self, now: int) -> float:
         """Share of the window before `now` that was seen and good, 0 to 1."""
@@ -93,53 +113,52 @@ class RrSeries:
         return good / self._span_n
 
     def last_beat(self) -> int | None:
-        return self._beats[-1][0] if self._beats else None
+        return self._sample[-1] if self._sample else None
 
     def recent_rr(self, since: int, n_max: int) -> list[float]:
-        """The last RR, at most `n_max`, whose second beat is at `since` or later."""
-        rr = [beat[2] for beat in self._beats[-n_max:] if beat[0] >= since]
-        return [value for value in rr if value == value]  # not NaN
+        """The RR of the last `n_max` beats that lie at `since` or later."""
+        first = max(bisect_left(self._sample, since), len(self._sample) - n_max)
+        return [rr_s for rr_s in self._rr_s[first:] if not math.isnan(rr_s)]
 
     def beats(self) -> Beats:
         """All beats of the window."""
-        table = np.array(self._beats, dtype=np.float64).reshape(-1, 3)
-        rr_s = table[:, 2]
-        return Beats(table[:, 0] / self._fs, table[:, 1], rr_s, normal_to_normal(rr_s))
+        return Beats(
+            np.array(self._sample, dtype=np.float64) / self._fs,
+            np.array(self._amplitude_mv, dtype=np.float64),
+            np.array(self._rr_s, dtype=np.float64),
+            np.array(self._normal, dtype=np.bool_),
+        )
 
     def state(self) -> State:
         return {
             "spans": [list(span) for span in self._spans],
-            "beats": [list(beat) for beat in self._beats],
+            "sample": list(self._sample),
+            "amplitude_mv": list(self._amplitude_mv),
+            "rr_s": [None if math.isnan(rr_s) else rr_s for rr_s in self._rr_s],
+            "normal": list(self._normal),
             "broken": self._broken,
         }
 
     def restore(self, state: State) -> None:
-        self._spans = [(int(a), int(b)) for a, b in state["spans"]]
-        self._beats = [(int(s), float(a), float(rr)) for s, a, rr in state["beats"]]
-        self._broken = bool(state["broken"])
+        self._spans = [(first, end) for first, end in state["spans"]]
+        self._sample = list(state["sample"])
+        self._amplitude_mv = list(state["amplitude_mv"])
+        self._rr_s = [math.nan if rr_s is None else rr_s for rr_s in state["rr_s"]]
+        self._normal = list(state["normal"])
+        self._broken = state["broken"]
 
 
-def normal_to_normal(rr_s: Float64) -> Mask:
-    """Which RR are between two normal beats, as well as timing alone can tell.
+def is_normal(rr_s: float, around: Sequence[float]) -> bool:
+    """Whether an RR is between two normal beats, as well as timing alone can tell.
 
     Kept: 0.3 to 2.0 s (200 to 30 a minute) and within 25 % of the median of the RR around
-    it (five on either side, itself among them). A premature beat takes out both its short
-    RR and the pause behind it; sinus arrhythmia, which turns over several beats, stays. In
-    atrial fibrillation a part of the RR goes: variability is then a lower bound.
+    it (five on either side, itself among them; NaN = none). A premature beat takes out both
+    its short RR and the pause behind it; sinus arrhythmia, which turns over several beats,
+    stays. In atrial fibrillation a part of the RR goes: variability is then a lower bound.
     """
-    n = rr_s.size
-    if n == 0:
-        return np.zeros(0, dtype=np.bool_)
-    padded = np.full(n + 2 * NN_NEIGHBOURS, np.nan)
-    padded[NN_NEIGHBOURS : NN_NEIGHBOURS + n] = rr_s
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * NN_NEIGHBOURS + 1)
-    ranked = np.sort(around, axis=1)  # NaN last
-    n_known = np.count_nonzero(~np.isnan(around), axis=1)
-    rows = np.arange(n)
-    low, high = np.maximum(n_known - 1, 0) // 2, n_known // 2
-    median = (ranked[rows, low] + ranked[rows, high]) / 2.0
-    deviation = np.abs(rr_s - median)
-    # A comparison with NaN is false: an RR that is not known is never normal.
-    return np.asarray(
-        (rr_s >= NN_MIN_S) & (rr_s <= NN_MAX_S) & (deviation <= NN_DEVIATION * median)
-    )
+    if not NN_MIN_S <= rr_s <= NN_MAX_S:
+        return False
+    known = sorted(value for value in around if not math.isnan(value))
+    n = len(known)
+    median = (known[(n - 1) // 2] + known[n // 2]) / 2.0
+    return abs(rr_s - median) <= NN_DEVIATION * median

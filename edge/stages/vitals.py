@@ -7,7 +7,7 @@ start. What cannot be analysed now is None: nothing is carried over from before.
   beat; None without two of them, or with no beat for 5 s;
 - SDNN and RMSSD: the normal-to-normal RR of the last 60 s (see `rr_series`), None where they
   fill less than half of it; RMSSD from RR that follow each other without a break;
-- respiration: see `respiration`; renewed every second point.
+- respiration: see `respiration`; renewed every fifth point.
 
 Beats come in order, up to some 2 s after their R peak.
 """
@@ -30,7 +30,7 @@ RATE_MAX_RR: Final = 8
 RATE_MIN_RR: Final = 2
 MAX_AGE_S: Final = 5.0  # of the last beat: an RR of 3 s, and 2 s until it is known
 HRV_MIN_S: Final = 30.0  # of normal-to-normal RR in the minute
-RESPIRATION_EVERY: Final = 2  # points
+RESPIRATION_EVERY: Final = 5  # points
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +173,4 @@ def variability(beats: Beats) -> tuple[float | None, float | None]:
     both = beats.normal[1:] & beats.normal[:-1]
     steps_ms = 1000.0 * np.diff(beats.rr_s)[both]
     rmssd_ms = float(np.sqrt(np.mean(np.square(steps_ms)))) if steps_ms.size else None
-    return float(nn_ms.std(ddof=1)), rmssd_ms
+    return float(np.std(nn_ms, ddof=1)), rmssd_ms

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from firmware_bridge.fault_specs import describe, known_faults, parse_fault, parse_faults
-from firmware_bridge.faults import TimedChunk
 from firmware_bridge.playback import Playback, signal_power
+from firmware_bridge.timed import TimedChunk
 from tests.vitalwire.recordings.records import random_steps, recording
 from vitalwire.contracts import Epoch
 from vitalwire.errors import InputError
@@ -174,7 +174,7 @@ def test_noise_is_at_its_snr(snr: float) -> None:
 
 def test_noise_does_not_depend_on_the_cut() -> None:
     def noisy(**cut: float) -> np.ndarray:
-        sent, _ = play("noise:snr=3,at=10.05,for=20", **cut)
+        sent, _ = play("noise:snr=3,at=10.05,for=20", **cut)  # type: ignore[arg-type]
         return np.concatenate([t.chunk.data for t in sent], axis=1)
 
     np.testing.assert_array_equal(noisy(), noisy(chunk_s=0.37, chunk_jitter=0.9))

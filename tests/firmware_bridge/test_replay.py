@@ -34,7 +34,7 @@ class Listener:
         self.statuses: list[tuple[str, DeviceStatus]] = []
 
     def take(self, message: aiomqtt.Message) -> None:
-        topic, payload = str(message.topic), bytes(message.payload)  # type: ignore[arg-type]
+        topic, payload = str(message.topic), bytes(message.payload)
         if topic.endswith("/chunk"):
             parsed = topics.parse(topic)
             assert parsed.signal is not None
@@ -247,7 +247,7 @@ async def test_wait_for_a_broker(tmp_path: Path) -> None:
     assert report.acked == 500
 
 
-async def test_stop_while_waiting(tmp_path: Path) -> None:
+async def test_stop_while_waiting() -> None:
     stop = asyncio.Event()
     task = asyncio.create_task(replay(options(free_port(), wait=True), None, stop))
     await asyncio.sleep(0.3)
@@ -271,7 +271,11 @@ async def test_broker_refuses(tmp_path: Path) -> None:
             await replay(wrong)
 
 
-async def test_recording_that_breaks_off(mosquitto: Mosquitto) -> None:
+async def test_recording_that_breaks_off(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware_bridge.playback.BLOCK_SAMPLES", 4096)
+
     def cut_off(first: int, n: int) -> NDArray[np.int16]:
         if first + n > 10_000:
             raise InputError("made.dat: truncated")
@@ -280,11 +284,7 @@ async def test_recording_that_breaks_off(mosquitto: Mosquitto) -> None:
     async with listening(mosquitto.port, "broken") as heard:
         made = replace(MADE, digital=cut_off)
         playing = options(mosquitto.port, site="broken", recording=made)
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            pytest.raises(InputError, match=r"made\.dat: truncated"),
-        ):
-            patch.setattr("firmware_bridge.playback.BLOCK_SAMPLES", 4096)
+        with pytest.raises(InputError, match=r"made\.dat: truncated"):
             await replay(playing)
         await until(lambda: len(heard.statuses) == 4, "goodbye")
     assert {s.reason for _, s in heard.statuses if not s.online} == {"recording broke off"}

@@ -46,14 +46,16 @@ STEPS: Final = (-32_768, -32_767, -1, 0, 1, 32_767)
 class Stream:
     """A sender that goes on for ever: good chunks, each made from a template's bytes."""
 
-    def __init__(self, rng: random.Random, n_channels: int, flags: int, fs: float) -> None:
+    def __init__(
+        self, rng: random.Random, n_channels: int, flags: int, fs: float, n_samples: int
+    ) -> None:
         self.device = f"w{n_channels}-{flags}"
         self.signal = Signal.EEG if n_channels > 12 else Signal.ECG
         self._rng = rng
-        self._n_samples = n = rng.randint(1, 40)
+        self._n_samples = n_samples
         self._seq, self._first_sample = rng.choice([0, 2**32 - 40]), 0
         self._fs = fs
-        samples = np.random.default_rng(n_channels).normal(0, 1, (n_channels, n))
+        samples = np.random.default_rng(n_channels).normal(0, 1, (n_channels, n_samples))
         samples[:, :: rng.randint(3, 9)] = np.nan
         self._template = wire.encode(
             Chunk(
@@ -76,11 +78,6 @@ class Stream:
     def chunk_ns(self) -> int:
         """How long a chunk lasts."""
         return round(self._n_samples * S / self._fs)
-
-    @property
-    def end_sample(self) -> int:
-        """The sample after all that was sent."""
-        return self._first_sample
 
     def reboot(self) -> None:
         """Go on as after a reboot."""
@@ -141,7 +138,7 @@ class ChunkMutator:
         mutant: bytes | bytearray = payload
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
             mutant = rng.choice(self._ways)(bytearray(mutant))
-        if rng.random() < 0.001:
+        if rng.random() < 0.005:
             mutant = bytes(mutant) + bytes(wire.MAX_BYTES)
         return repaired(mutant) if rng.random() < 0.5 else bytes(mutant)
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+import msgpack
 import numpy as np
 
 from edge.stages.limiter import RateLimiter
@@ -16,10 +17,12 @@ from vitalwire import messages, topics, wire
 from vitalwire.contracts import Chunk, Gap
 from vitalwire.errors import WireError, WireReason
 
-SHAPES: Final = [(1, 0, 250.0), (1, 1, 130.0), (2, 2, 360.0), (3, 3, 1.0), (12, 4, 500.0),
-                 (19, 7, 128.0), (32, 2, 8192.0)]  # fmt: skip
-ARRIVALS: Final = (0, S, 1_577_836_800 * S, 4_102_444_800 * S, 2**63 - 1)
-RECOVERY_S: Final = 150  # of good chunks, after which a stream must be itself again
+# Channels, flags, Hz and samples a chunk of the streams that are sent.
+SHAPES: Final = [(1, 0, 250.0, 25), (1, 1, 130.0, 73), (2, 2, 360.0, 8), (3, 3, 1.0, 1),
+                 (12, 4, 500.0, 40), (1, 6, 8192.0, 1024), (32, 2, 128.0, 12)]  # fmt: skip
+ARRIVALS: Final = (0, S, 1_577_836_800 * S, 4_102_444_800 * S, 2**62)
+RECOVERY_S: Final = 150  # of good chunks, within which a stream must be itself again
+RECOVERED: Final = 20  # chunks in a row that came through as they were
 
 
 class Receiver:
@@ -32,6 +35,13 @@ class Receiver:
         self._reassembler = Reassembler(stream.device, stream.signal)
         self._timebase = Timebase()
         self._stream_id: int | None = None
+
+    def passes_one(self) -> bool:
+        """Send a good chunk, and say whether it came through alone and as it was."""
+        stream = self.stream
+        self.arrival_ns += stream.chunk_ns
+        chunk = wire.decode(stream.send(), stream.device, stream.signal)
+        return self.push(chunk, self.arrival_ns) == [chunk]
 
     def push(self, chunk: Chunk, arrival_ns: int) -> list[Chunk | Gap]:
         """Take a decoded chunk through the stages; their word is checked, not only taken."""
@@ -49,6 +59,11 @@ class Receiver:
             assert first_ns <= last_ns < 2**63, item
         return out
 
+    def check_state(self) -> None:
+        """The state must fit into a snapshot: integers of 64 bits."""
+        stages = (self._limiter, self._reassembler, self._timebase)
+        assert msgpack.packb([stage.state() for stage in stages], default=np.ndarray.tobytes)
+
 
 class Fuzzer:
     """One seeded run over everything that comes from outside."""
@@ -64,6 +79,8 @@ class Fuzzer:
     def step(self) -> None:
         """Make one mutant and see what becomes of it."""
         kind = self._rng.random()
+        if kind < 0.001:
+            self._rng.choice(self._receivers).check_state()
         if kind < 0.8:
             self._try("chunk", self._chunk)
         elif kind < 0.9:
@@ -74,15 +91,13 @@ class Fuzzer:
     def recover(self) -> None:
         """Send good chunks at a live pace: every stream must come out of what it believes."""
         for receiver in self._receivers:
-            stream, out = receiver.stream, []
-            for _ in range(RECOVERY_S * S // stream.chunk_ns + 50):
-                receiver.arrival_ns += stream.chunk_ns
-                chunk = wire.decode(stream.send(), stream.device, stream.signal)
-                out = receiver.push(chunk, receiver.arrival_ns)
-            assert len(out) == 1, f"{stream.device} did not recover: {out}"
-            last = out[0]
-            assert isinstance(last, Chunk)
-            assert last.first_sample + last.n_samples == stream.end_sample
+            chunk_ns = receiver.stream.chunk_ns
+            in_a_row = 0
+            for _ in range(RECOVERY_S * S // chunk_ns + 50):
+                in_a_row = in_a_row + 1 if receiver.passes_one() else 0
+                if in_a_row == RECOVERED:
+                    break
+            assert in_a_row == RECOVERED, f"{receiver.stream.device} did not recover"
 
     def missing(self) -> set[WireReason]:
         """The reasons that no mutant reached."""
@@ -93,7 +108,6 @@ class Fuzzer:
         try:
             way()
         except WireError as error:
-            assert len(str(error)) < 1000
             self.counts[kind, error.reason.value] += 1
         else:
             self.counts[kind, "accepted"] += 1

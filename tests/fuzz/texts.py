@@ -35,8 +35,8 @@ _LEVELS: Final = (
 )  # fmt: skip
 _RAW: Final = (
     b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-1", b"0", b"1" + b"0" * 400, b'""',
-    b'"\\ud800"', b'"\xff"', b'"' + b"x" * 300 + b'"', b"[]", b"{}", b"[[[[[[]]]]]]", b"[" * 5000,
-    b'{"a":1}', b'["I",null]', b'"snooze"', b"1e308",
+    b'"\\ud800"', b'"\xff"', b'"' + b"x" * 300 + b'"', b"[]", b"{}", b"[[[[[[]]]]]]",
+    b"[" * 5000, b'{"a":1}', b'["I",null]', b'"snooze"', b"1e308",
 )  # fmt: skip
 
 
@@ -53,8 +53,10 @@ class TextMutator:
         levels = rng.choice(TOPICS).split("/")
         for _ in range(rng.choice((0, 1, 1, 2))):
             at = rng.randrange(len(levels)) if levels else 0
-            way = rng.randrange(4)
-            if way == 0:
+            way = rng.randrange(5)
+            if way == 4 and len(levels) > 4:
+                levels[4] = rng.choice(_LEVELS)  # the signal
+            elif way == 0:
                 levels[at : at + 1] = [rng.choice(_LEVELS)]
             elif way == 1:
                 del levels[at : at + 1]
@@ -87,6 +89,6 @@ class TextMutator:
             del body[rng.randrange(len(body)) :]
         elif way == 2:
             body += rng.choice(_RAW)
-        elif way == 3 and rng.random() < 0.01:
+        elif way == 3 and rng.random() < 0.04:
             body += b" " * messages.MAX_JSON_BYTES
         return bytes(body)

@@ -126,9 +126,10 @@ def _open(
     from vitalwire.recordings import bundled_recording, open_recording
     from vitalwire.recordings.leads import parse_leads
 
-    if record is None:
-        return bundled_recording()
     chosen = None if leads is None else parse_leads(leads)
+    if record is None:
+        bundled = bundled_recording()
+        return bundled if chosen is None else bundled.select(chosen)
     return open_recording(record, signal=wanted, leads=chosen, fs=fs, unit=unit)
 
 
@@ -144,21 +145,15 @@ async def _play(options: "ReplayOptions") -> "ReplayReport":
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     console = Console(stderr=True)
-    recording = options.recording
-    console.print(
-        f"{recording.name}: {', '.join(recording.leads[:4])}"
-        f"{' ...' if recording.n_channels > 4 else ''}, {recording.fs:g} Hz, "
-        f"{recording.duration_s:.0f} s to {options.broker} as {options.site}/{options.device}",
-        highlight=False,
-    )
     columns = (
         TextColumn("{task.completed:.0f} s"),
         BarColumn(),
         TextColumn("{task.fields[text]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        total = None if options.loop else recording.duration_s
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
+        total = None if options.loop else options.recording.duration_s
         task = progress.add_task("replay", total=total, text="connecting")
 
         def show(report: "ReplayReport") -> None:
@@ -170,7 +165,10 @@ async def _play(options: "ReplayOptions") -> "ReplayReport":
 
 
 def _summary(report: "ReplayReport") -> str:
-    text = f"{report.chunks_sent} chunks sent, {report.acked} acknowledged"
+    text = (
+        f"{report.record} ({', '.join(report.leads[:3])}{' ...' * (len(report.leads) > 3)}): "
+        f"{report.chunks_sent} chunks sent, {report.acked} acknowledged"
+    )
     if report.faults:
         text += ", faults: " + ", ".join(f"{k} {n}" for k, n in sorted(report.faults.items()))
     if report.reconnects:

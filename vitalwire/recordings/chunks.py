@@ -107,7 +107,7 @@ def check_cut(chunk_s: float, jitter: float) -> None:
     """Refuse a cut that makes no sense."""
     if not 0 < chunk_s <= 3600 or not 0 <= jitter <= 1:
         raise InputError(
-            f"chunk length must be over 0 to 3600 s and jitter 0 to 1, got {chunk_s} and {jitter}"
+            f"chunk length must be over 0 to 3600 s, jitter 0 to 1, got {chunk_s}, {jitter}"
         )
 
 

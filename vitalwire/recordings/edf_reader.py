@@ -24,6 +24,7 @@ from vitalwire.recordings.opening import Picked
 from vitalwire.wire import FULL_SCALE, MISSING
 
 _OUR_MARK: Final = "vitalwire"  # equipment in the header of what our writer wrote
+_GAP_SAMPLES: Final = 0.75
 _NO_DATE: Final = 1985  # the year that EDF+ gives where nobody knows it
 
 
@@ -117,8 +118,9 @@ class _Runs:
     @classmethod
     def of(cls, onsets_s: NDArray[np.float64], fs: float, record_samples: int) -> "_Runs":
         at = np.rint(onsets_s * fs).astype(np.int64)
-        # Onsets are written with finite decimals: a sample's difference is no gap.
-        breaks = np.flatnonzero(np.abs(np.diff(at) - record_samples) > 1) + 1
+        # Onsets are written with finite decimals: less than a sample is no gap.
+        strays = np.diff(onsets_s) * fs - record_samples
+        breaks = np.flatnonzero(np.abs(strays) > _GAP_SAMPLES) + 1
         starts = np.concatenate([[0], breaks]).astype(np.int64)
         ends = np.concatenate([breaks, [len(at)]]).astype(np.int64)
         length = (ends - starts) * record_samples

@@ -10,7 +10,7 @@ EDF+ (edfplus.info, section 2) has no missing sample. What this writer does:
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -45,8 +45,6 @@ def write_edf(
     form: Format,
     segments: Iterable[Segment],
     notes: Sequence[Note] = (),
-    *,
-    origin: int | None = None,
 ) -> Path:
     """Write an EDF+ file and return its path.
 
@@ -56,24 +54,26 @@ def write_edf(
         In order, without overlap; gaps make the file EDF+D.
     notes : sequence of Note
         Annotations.
-    origin : int, optional
-        The sample at the file's start time; by default that of the first segment.
     """
     labels = _labels(form.leads)
     grid = _grid(form)
     n = _record_samples(form)
     with staged(path.parent, [path.name]) as work:
-        cutter = _Cutter(labels, form.fs, n)
+        # Times are counted on the rate that the header's eight characters give, so that
+        # whoever reads them finds the very sample again, however long the file.
+        fs = n / float(_number(n / form.fs))
+        cutter = _Cutter(labels, fs, n)
         onsets: list[int] = []
         samples = work / "samples"
         with samples.open("wb") as file:
-            for first, block in cutter.records(positioned(segments, origin)):
+            for first, block in cutter.records(positioned(segments)):
                 onsets.append(first)
                 file.write(cutter.held(digital(block, grid)).astype("<i2").tobytes())
         if not onsets:
             raise InputError(f"{path}: no samples to write")
         shift = ((form.start_ns or 0) % 1_000_000_000) / 1e9
-        tals = _annotation_records(onsets, [*notes, *cutter.missing], form.fs, shift)
+        marks = [replace(note, onset_s=note.onset_s * form.fs / fs) for note in notes]
+        tals = _annotation_records(onsets, [*marks, *cutter.missing], fs, shift)
         with (work / path.name).open("wb") as out, samples.open("rb") as file:
             out.write(_header(grid, labels, n, onsets, len(tals[0])))
             _interleave(out, file, tals, len(labels) * n * 2)
@@ -183,19 +183,29 @@ def _labels(leads: Sequence[str]) -> list[str]:
 
 def _grid(form: Format) -> Format:
     """The format as the file's eight characters for a number can carry it."""
-    low = [float(_number(v)) for v in -FULL_SCALE * form.scale.astype(float) + form.offset]
-    high = [float(_number(v)) for v in FULL_SCALE * form.scale.astype(float) + form.offset]
-    scale = (np.array(high) - low) / (2 * FULL_SCALE)
+    low, high = (
+        np.array([float(_number(end)) for end in ends]) for ends in _physical_range(form)
+    )
+    scale = (high - low) / (2 * FULL_SCALE)
     if not (scale > 0).all():
         raise InputError(
             f"EDF has 8 characters for a lead's range; {float(form.scale.min()):g} "
             f"{form.unit} a step on an offset of {float(form.offset.max()):g} does not fit"
         )
-    offset = (np.array(high) + low) / 2
+    offset = (high + low) / 2
     return Format(
         form.leads, form.fs, form.unit, scale.astype(np.float32), offset.astype(np.float32),
         form.start_ns, form.comments,
     )  # fmt: skip
+
+
+def _physical_range(form: Format) -> tuple[list[float], list[float]]:
+    """What the smallest and the largest step stand for."""
+    # The shortest decimals of a float32: 0.005 and not 0.004999999888.
+    pairs = [
+        (float(str(s)), float(str(o))) for s, o in zip(form.scale, form.offset, strict=True)
+    ]
+    return [o - FULL_SCALE * s for s, o in pairs], [o + FULL_SCALE * s for s, o in pairs]
 
 
 def _number(value: float) -> str:
@@ -253,8 +263,7 @@ def _header(
         (clock, 8), (str(256 * (n_signals + 1)), 8), ("EDF+C" if unbroken else "EDF+D", 44),
         (str(len(onsets)), 8), (_number(n / form.fs), 8), (str(n_signals), 4),
     ]  # fmt: skip
-    low = -FULL_SCALE * form.scale.astype(float) + form.offset
-    high = FULL_SCALE * form.scale.astype(float) + form.offset
+    low, high = _physical_range(form)
     n_leads = len(labels)
     columns: list[tuple[list[str], int]] = [
         ([*labels, "EDF Annotations"], 16),

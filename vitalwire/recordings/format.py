@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -61,8 +60,9 @@ def check_record_name(name: str) -> str:
     return name
 
 
-def positioned(segments: Iterable[Segment], origin: int | None) -> Iterator[Segment]:
-    """Segments counted from `origin` (default: the first one's start), checked for order."""
+def positioned(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Segments counted from the first one's start, and checked for their order."""
+    origin: int | None = None
     end = 0
     for segment in segments:
         if origin is None:
@@ -79,7 +79,7 @@ def positioned(segments: Iterable[Segment], origin: int | None) -> Iterator[Segm
 def filled(segments: Iterable[Segment], n_channels: int) -> Iterator[Samples]:
     """Positioned segments as blocks without a break: what lies between them is NaN."""
     end = 0
-    for segment in chain(segments):
+    for segment in segments:
         while end < segment.first_sample:
             n = min(_BLOCK, segment.first_sample - end)
             yield np.full((n_channels, n), np.nan, np.float32)

@@ -26,8 +26,6 @@ def write_wfdb(
     name: str,
     form: Format,
     segments: Iterable[Segment],
-    *,
-    origin: int | None = None,
 ) -> Path:
     """Write a WFDB record and return the path of its header.
 
@@ -35,8 +33,6 @@ def write_wfdb(
     ----------
     segments : iterable of Segment
         In order, without overlap. What lies between them is written as missing.
-    origin : int, optional
-        The sample that is the record's first; by default that of the first segment.
 
     Raises
     ------
@@ -55,7 +51,7 @@ def write_wfdb(
     with staged(folder, [f"{name}.dat", f"{name}.hea"]) as work:
         tally = _Tally(n_channels)
         with (work / f"{name}.dat").open("wb") as file:
-            for block in filled(positioned(segments, origin), n_channels):
+            for block in filled(positioned(segments), n_channels):
                 steps = digital(block, grid)
                 tally.add(steps)
                 file.write(np.ascontiguousarray(steps.T).tobytes())

@@ -11,9 +11,11 @@ const STATES = {
   silent: ["◌", "Silent"],
   lead_off: ["◇", "Lead off"],
   cannot_analyse: ["≋", "Cannot analyse"],
-  unknown: ["·", "Unknown"],
+  quiet: ["◌", "No updates"],
+  unknown: ["?", "Not known"],
 };
 const VANISH_MS = 60_000; // a rate a minute old is no rate any more
+const DELAYED_MS = 15_000; // more than two machines' clocks should differ
 
 export class Card {
   constructor(name) {
@@ -66,10 +68,6 @@ export class Card {
   update(view, alarms) {
     this.view = view;
     this.signal = view.signals.ecg || view.vitals.ecg ? "ecg" : Object.keys(view.signals)[0];
-    const [glyph, word] = STATES[view.state] ?? STATES.unknown;
-    text(this.stateWord, `${glyph} ${word}`);
-    text(this.stateReason, view.reason && view.state !== "lead_off" ? `: ${view.reason}` : "");
-    attribute(this.node, "data-state", view.state);
     text(this.patient, view.patient ?? "patient not assigned");
     attribute(this.patient, "data-none", view.patient ? null : "");
     text(this.battery, view.battery == null ? "" : `battery ${Math.round(view.battery * 100)} %`);
@@ -78,6 +76,20 @@ export class Card {
     text(this.injected, `INJECTED TEST FAULT: ${view.injected.join(", ").replaceAll("_", " ")}`);
     this.#showAlarm(alarms);
     this.#labelLead();
+  }
+
+  /** What the gateway said last is no state while nothing comes any more. */
+  #showState(state) {
+    const [glyph, word] = STATES[state] ?? STATES.unknown;
+    const reason = state === this.view.state && state !== "lead_off" ? this.view.reason : "";
+    text(this.stateWord, `${glyph} ${word}`);
+    text(this.stateReason, reason ? `: ${reason}` : "");
+    attribute(this.node, "data-state", state);
+  }
+
+  /** Whether its vitals are current and its signal good. */
+  get analysed() {
+    return this.node.dataset.state === "online";
   }
 
   #showAlarm(alarms) {
@@ -106,12 +118,15 @@ export class Card {
   tick(nowMs, staleAfterMs, lost) {
     const vitals = this.view?.vitals[this.signal];
     const age = vitals ? nowMs - vitals.received_ms : Infinity;
-    const stale = Boolean(lost) || age > staleAfterMs;
+    const delayed = vitals && nowMs - vitals.time_ms > DELAYED_MS;
+    const stale = Boolean(lost) || age > staleAfterMs || delayed;
     const gone = age > VANISH_MS || this.view?.state === "offline";
     attribute(this.node, "data-stale", stale ? "" : null);
+    this.#showState(lost ? "unknown" : stale && this.view.state === "online" ? "quiet" : this.view.state);
     this.#numbers(vitals, gone, nowMs);
     text(this.age, !vitals ? "" : stale
-      ? `STALE: ${span(age)} old, of ${clock(vitals.received_ms)}`
+      ? delayed && !lost ? `DELAYED: measured ${clock(vitals.time_ms)}`
+        : `STALE: ${span(age)} old, of ${clock(vitals.received_ms)}`
       : vitals.analysable < 0.95 ? `${Math.floor(vitals.analysable * 100)} % analysed` : "");
     attribute(this.age, "title", "share of the last minute that could be analysed");
     this.#labelLead();

@@ -19,7 +19,7 @@ export function setUpHistory(store) {
       text($("history-note"), "The history cannot be read now.");
       return;
     }
-    rows.append(...page.map((alarm) => row(alarm, store.now())));
+    rows.append(...page.map((alarm) => row(alarm, store.now(), store.alarms.has(alarm.alarm_id))));
     before = page.at(-1)?.declared_ms ?? before;
     $("history-more").hidden = page.length < PAGE;
     text($("history-note"), rows.children.length ? "" : "No alarm so far.");
@@ -36,8 +36,10 @@ export function setUpHistory(store) {
   return open;
 }
 
-function row(alarm, now) {
-  const ended = alarm.active ? "active" : alarm.ended_ms ? when(alarm.ended_ms, now) : "ended";
+function row(alarm, now, open) {
+  // Open in the book, closed at the gateway: its end came while the feed was away.
+  const ended = alarm.active ? (open ? "active" : "end not seen here")
+    : alarm.ended_ms ? when(alarm.ended_ms, now) : "ended";
   const kind = make("td", "", make("strong", "", kindName(alarm.kind)), make("small", "", alarm.message));
   if (alarm.evidence.injected) kind.append(make("span", "flag test", "INJECTED TEST FAULT"));
   return make("tr", "",

@@ -68,8 +68,8 @@ function tick() {
   text($("live").lastElementChild, store.lostFor() ? "lost" : !store.everHeard ? "connecting"
     : store.link.connected ? "live" : "no broker");
   attribute($("live"), "data-state", store.everHeard && !lost ? "live" : "lost");
-  const online = [...store.devices.values()].filter((d) => d.state === "online").length;
-  text($("summary"), store.everHeard ? `${online} of ${store.devices.size} devices analysed` : "");
+  const online = [...ward.cards.values()].filter((card) => card.analysed).length;
+  text($("summary"), store.everHeard ? `${online} of ${ward.cards.size} devices analysed` : "");
   title(calling, wrong);
 }
 

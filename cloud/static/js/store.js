@@ -64,11 +64,11 @@ export class Store {
     return since > LOST_AFTER_MS ? since : 0;
   }
 
-  /** Open alarms, the most urgent first: unacknowledged, by priority, then the newest. */
+  /** Open alarms, the most urgent first: by priority, unacknowledged, active, the newest. */
   sortedAlarms() {
     return [...this.alarms.values()].sort((a, b) =>
-      Number(a.acknowledged) - Number(b.acknowledged)
-      || b.rank - a.rank
+      b.rank - a.rank
+      || Number(a.acknowledged) - Number(b.acknowledged)
       || Number(b.active) - Number(a.active)
       || b.onset_ms - a.onset_ms
       || (a.alarm_id < b.alarm_id ? -1 : 1));

@@ -30,7 +30,8 @@ export class Ward {
 
   update() {
     const alarms = this.store.sortedAlarms();
-    const names = [...this.store.devices.keys()].sort((a, b) =>
+    const wearing = [...this.store.devices.values()].filter((device) => !device.is_gateway);
+    const names = wearing.map((device) => device.device).sort((a, b) =>
       a.localeCompare(b, undefined, { numeric: true }));
     let changed = false;
     for (const name of names) {
@@ -42,7 +43,7 @@ export class Ward {
         this.store.devices.get(name), alarms.filter((alarm) => alarm.device === name));
     }
     for (const name of this.cards.keys()) {
-      if (!this.store.devices.has(name)) {
+      if (!names.includes(name)) {
         this.cards.delete(name);
         changed = true;
       }

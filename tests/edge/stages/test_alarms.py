@@ -407,6 +407,11 @@ def test_a_snooze_has_bounds(seconds: float | None) -> None:
     assert ward.phases(ASYSTOLE) == [START]
 
 
+@pytest.mark.parametrize("seconds", [1.0, 600.0])
+def test_the_bounds_of_a_snooze_are_allowed(seconds: float) -> None:
+    assert Ward().on(ASYSTOLE).snooze(ASYSTOLE, seconds).accepted
+
+
 def test_a_lesser_alarm_may_sleep_longer() -> None:
     ward = Ward().on(LEAD_OFF)
     assert ward.snooze(LEAD_OFF, 3600).accepted

@@ -252,4 +252,4 @@ def test_toy_excerpt_of_record_208() -> None:
     missed, false = missed_and_false(found, true, 0.15 * fs)
     # Six of the missed lie in four seconds without the lead, which only the second one has.
     assert missed <= 8
-    assert false <= 2
+    assert false <= 0.01 * len(true)

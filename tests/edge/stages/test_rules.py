@@ -223,6 +223,26 @@ def test_a_signal_that_nobody_can_judge_is_reported_too() -> None:
     assert Ward([(40.0, UNKNOWN)]).play().onsets(POOR_SIGNAL) == [30.0]
 
 
+def test_a_poor_stretch_goes_on_through_a_gap() -> None:
+    ward = Ward([(200.0, POOR)]).play(20.0)
+    ward.position += round(60 * FS)
+    ward.rules.reset(ward.position)
+    ward.play(80.2)
+    assert ward.onsets(POOR_SIGNAL) == [80.2]
+    assert ward.first_of(POOR_SIGNAL).onset_ns == utc(0)
+
+
+def test_gaps_every_few_seconds_are_poor_signal_too() -> None:
+    ward = Ward([(3.0, GOOD)])
+    for _ in range(12):
+        ward.play(3.0)
+        ward.position += FRAME
+        ward.rules.reset(ward.position)
+        ward.script = [(seconds(ward.position) + 1.0, UNKNOWN), (1e9, GOOD)]
+        ward.play(seconds(ward.position) + 3.0)
+    assert POOR_SIGNAL in ward.raised()
+
+
 # Lead off
 
 

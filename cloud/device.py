@@ -1,0 +1,95 @@
+"""One device as the page shows it. Pure."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cloud.views import View, signal_reason, vitals_view
+from vitalwire import messages
+from vitalwire.contracts import (
+    AlarmEvent,
+    AlarmKind,
+    DeviceInfo,
+    DeviceStatus,
+    Signal,
+    SignalState,
+    Vitals,
+)
+
+
+class DeviceState(StrEnum):
+    """What a card says of its device, the most important first."""
+
+    OFFLINE = "offline"
+    SILENT = "silent"
+    LEAD_OFF = "lead_off"
+    CANNOT_ANALYSE = "cannot_analyse"
+    ONLINE = "online"
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Device:
+    """What is known of one device."""
+
+    name: str
+    patient: str | None = None
+    status: DeviceStatus | None = None
+    infos: dict[Signal, DeviceInfo] = field(default_factory=dict)
+    vitals: dict[Signal, tuple[Vitals, int]] = field(default_factory=dict)  # and their arrival
+    leads: dict[tuple[Signal, int], SignalState] = field(default_factory=dict)
+    alarms: dict[str, AlarmEvent] = field(default_factory=dict)  # the open ones, by id
+
+
+def device_view(device: Device, is_gateway: bool, bridge_gone: bool) -> View:
+    """The device's card. A gateway raises alarms under its own name, and wears nothing."""
+    state, reason = device_state(device, bridge_gone)
+    status = device.status
+    return {
+        "device": device.name,
+        "is_gateway": is_gateway,
+        "patient": device.patient,
+        "state": state.value,
+        "reason": reason,
+        "battery": status.battery if status else None,
+        "firmware": status.firmware if status else None,
+        "bridge": status.bridge if status else None,
+        "injected": list(status.injected) if status else [],
+        "signals": {
+            signal.value: messages.plain(info) for signal, info in device.infos.items()
+        },
+        "vitals": {
+            signal.value: vitals_view(vitals, received_ns)
+            for signal, (vitals, received_ns) in device.vitals.items()
+        },
+        "leads_off": [
+            f"{signal.value} {_lead_name(device, signal, lead)}"
+            for (signal, lead), lead_state in sorted(device.leads.items())
+            if lead_state is SignalState.LEAD_OFF
+        ],
+    }
+
+
+def device_state(device: Device, bridge_gone: bool) -> tuple[DeviceState, str]:
+    """The most important thing to say, and why."""
+    status = device.status
+    if status and not status.online:
+        return DeviceState.OFFLINE, status.reason or "unexpectedly"
+    if bridge_gone:
+        return DeviceState.OFFLINE, "its bridge is gone"
+    kinds = {event.kind for event in device.alarms.values() if event.active}
+    if AlarmKind.DEVICE_SILENT in kinds:
+        return DeviceState.SILENT, "no data arrives"
+    states = {vitals.state for vitals, _ in device.vitals.values()}
+    if AlarmKind.LEAD_OFF in kinds or SignalState.LEAD_OFF in states:
+        return DeviceState.LEAD_OFF, "lead off"
+    for state in (SignalState.FLAT, SignalState.POOR, SignalState.UNKNOWN):
+        if state in states:
+            return DeviceState.CANNOT_ANALYSE, signal_reason(state)
+    if not states:
+        return DeviceState.UNKNOWN, "no vitals yet" if status else "nothing said yet"
+    return DeviceState.ONLINE, ""
+
+
+def _lead_name(device: Device, signal: Signal, lead: int) -> str:
+    info = device.infos.get(signal)
+    return info.leads[lead] if info and lead < len(info.leads) else str(lead + 1)
