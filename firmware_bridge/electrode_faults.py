@@ -12,9 +12,10 @@ from vitalwire.errors import ContractError
 
 @dataclass(frozen=True, slots=True)
 class LeadOff:
-    """A lead hangs in the air: flat at zero, and named in the mask if the sender can tell.
+    """A lead hangs in the air: flat at zero, and named in the mask.
 
-    `lead` counts from 0; -1 takes all leads off.
+    `lead` counts from 0; -1 takes all leads off. With `known` 0 the sender cannot tell that a
+    lead is off, unless it can for the whole replay: then the lead is flat, and no more is said.
     """
 
     name: ClassVar[str] = "leadoff"
@@ -22,6 +23,7 @@ class LeadOff:
     at_s: float
     for_s: float = FOREVER_S
     lead: int = -1
+    known: int = 1
 
     def apply(self, stream: Stream, context: Context) -> Stream:
         for timed in stream:
@@ -39,9 +41,13 @@ class LeadOff:
         for row in rows:
             data[row, span] = 0.0
             mask |= 1 << row
-        known = chunk.lead_state_known
+        known = chunk.lead_state_known or bool(self.known)
         return replace(
-            chunk, data=data, lead_off=mask if known else chunk.lead_off, injected=True
+            chunk,
+            data=data,
+            lead_off=mask if known else chunk.lead_off,
+            lead_state_known=known,
+            injected=True,
         )
 
 

@@ -32,9 +32,9 @@ def detect_with_pipeline(
 
 
 def _spans(states: Sequence[Quality], n_samples: int) -> list[Span]:
-    ends = [*(state.first_sample for state in states[1:]), n_samples]
+    lasts = [*(state.first_sample - 1 for state in states[1:]), n_samples - 1]
     return [
-        (state.first_sample, end)
-        for state, end in zip(states, ends, strict=False)
+        (state.first_sample, last)
+        for state, last in zip(states, lasts, strict=True)
         if state.state in _SHUT_DOWN
     ]

@@ -38,8 +38,9 @@ def write(report: Mapping[str, Any]) -> None:
         "## QRS detection (EC57)\n\n"
         f"`{_COMMAND}`\n\n"
         "The gateway's own causal output on the first lead of each MIT-BIH record; match "
-        'window 150 ms, from minute 5, ventricular flutter of 207 left out, beats in "cannot analyse" '
-        "spans count as missed. 95 % intervals by bootstrap over records. Noise: nstdb `ma`, "
+        "window 150 ms, from minute 5, ventricular flutter of 207 left out, beats in "
+        '"cannot analyse" spans count as missed. 95 % intervals by bootstrap over records. '
+        "Noise: nstdb `ma`, "
         f"added as the WFDB tool `nst` does, seed {report['noise_seed']}.\n\n"
         f"{table(report)}\n\nWorst records: {_worst(report['per_record'])}."
     )

@@ -18,7 +18,7 @@ from vitalwire.contracts import (
     Receipt,
     Signal,
 )
-from vitalwire.errors import VitalwireError
+from vitalwire.errors import InputError
 
 
 class DevicePipeline:
@@ -40,8 +40,18 @@ class DevicePipeline:
         self._limits: Limits = {}  # of the patient
         self._ordered: Limits = {}  # by command, over the patient's
 
+    @property
+    def patient(self) -> str | None:
+        """Who wears the device now."""
+        return self._patient
+
     def assign(self, patient: str | None, limits: Limits) -> None:
-        """Who wears the device now, and that person's limits."""
+        """Who wears the device now, and that person's limits.
+
+        What was ordered for the person before does not hold for the next.
+        """
+        if patient != self._patient:
+            self._ordered = {}
         self._patient, self._limits = patient, limits
         self._apply_limits()
 
@@ -124,8 +134,8 @@ class DevicePipeline:
         wanted = {**self._ordered, **(command.limits or {})}
         reason = ""
         try:
-            check_limits(wanted)
-        except VitalwireError as error:
+            check_limits(wanted, base=check_limits(self._limits))
+        except InputError as error:
             reason = str(error)
         else:
             self._ordered = wanted
@@ -138,6 +148,10 @@ class DevicePipeline:
         return {**self._limits, **self._ordered}
 
     def _apply_limits(self) -> None:
+        try:
+            check_limits(self._all_limits())
+        except InputError:  # the patient's limits were changed and contradict what was ordered
+            self._ordered = {}
         self._silence.set_limits(self._all_limits())
         for stream in self._streams.values():
             stream.set_limits(self._all_limits())

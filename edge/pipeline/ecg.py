@@ -8,9 +8,10 @@ from typing import Final
 from edge.inference import Asking
 from edge.pipeline.stream import Item, StreamName, UtcOf
 from edge.stages.beat_windows import BeatWindow, BeatWindows
+from edge.stages.framing import FRAME_S
 from edge.stages.items import Advance, Frame, Limits, State
 from edge.stages.qrs import FS_MAX_HZ, FS_MIN_HZ, Detection, QrsDetector
-from edge.stages.quality import EcgLeadQuality
+from edge.stages.quality import FLAT_FRAMES, EcgLeadQuality
 from edge.stages.rules import CardiacRules
 from edge.stages.vitals import VitalsPoint, VitalsStage
 from vitalwire.contracts import Beat, BeatClass, InferenceRequest, Quality, SignalState, Vitals
@@ -58,7 +59,12 @@ class EcgAnalysis:
         self._past: deque[tuple[int, SignalState]] = deque(maxlen=_REMEMBERED_FRAMES)
         self._vitals = VitalsStage(fs)
         self._rules = CardiacRules(
-            fs, name.signal, name.stream_id, limits, decision_delay_s=DECISION_DELAY_S
+            fs,
+            name.signal,
+            name.stream_id,
+            limits,
+            decision_delay_s=DECISION_DELAY_S,
+            flat_after_s=FLAT_FRAMES * FRAME_S,
         )
         self._origin: int | None = None  # where the detector's count starts in the stream
         self._detector = QrsDetector(fs)

@@ -114,6 +114,7 @@ class Pipeline:
             case RecordKind.TICK:
                 outputs: list[Output | Refusal] = []
                 for name, device in self._devices.items():
+                    self._assign_device(name, device, now_ns)
                     events = yield from device.tick(now_ns)
                     outputs += self._outputs(name, events)
                 return outputs
@@ -162,7 +163,7 @@ class Pipeline:
                 )
             device = DevicePipeline(self._site, name, self._make_analysis)
             self._devices[name] = device
-            self._assign_device(name, device, now_ns)
+            self._assign_device(name, device, now_ns, anew=True)
         return self._devices[name]
 
     def _assign(self, record: Record) -> list[Output | Refusal]:
@@ -173,11 +174,15 @@ class Pipeline:
             return [Refusal("assignments", "bad_assignments", str(error))]
         self._assignments_text = text
         for name, device in self._devices.items():
-            self._assign_device(name, device, record.arrival_ns)
+            self._assign_device(name, device, record.arrival_ns, anew=True)
         return []
 
-    def _assign_device(self, name: str, device: DevicePipeline, now_ns: int) -> None:
+    def _assign_device(
+        self, name: str, device: DevicePipeline, now_ns: int, *, anew: bool = False
+    ) -> None:
         patient = self._assignments.patient_of(name, now_ns)
+        if patient == device.patient and not anew:
+            return
         device.assign(patient, self._assignments.limits_of(patient) if patient else {})
 
     def _outputs(self, device: str, events: list[Event]) -> list[Output]:

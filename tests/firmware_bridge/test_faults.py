@@ -138,7 +138,7 @@ def test_two_reboots() -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_lead_off(known: bool) -> None:
-    sent, tally = play("leadoff:at=20.1,for=10,lead=1", lead_state_known=known)
+    sent, tally = play(f"leadoff:at=20.1,for=10,lead=1,known={int(known)}")
     off = [t.chunk for t in sent if t.chunk.injected]
     assert len(off) == tally["leadoff"] == 51
     assert {c.lead_off for c in off} == ({2} if known else {0})

@@ -169,7 +169,6 @@ async def _play(
         device=f"{recording.signal.value}-1",
         speed=options.speed,
         loop=not options.headless and options.speed == 1,
-        lead_state_known=options.lead_off,  # a lead that is off must be known to be
         plan=plan,
     )
     with progress("playing", recording.n_samples) as advance:
