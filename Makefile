@@ -40,8 +40,8 @@ bench: $(STAMP)  ## timings on this machine
 fuzz: $(STAMP)  ## a million mutated messages
 	$(BIN)/python -m tests.fuzz --n 1000000
 
-docs: $(STAMP)  ## rewrite docs/results.md from the commands that measure (needs the recordings)
-	$(BIN)/python -m training.results
+docs: $(STAMP)  ## rewrite docs/results.md by the commands that measure (needs the recordings)
+	$(BIN)/vitalwire evaluate qrs --data "$${VITALWIRE_DATA:?names the folder of recordings}" --results
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

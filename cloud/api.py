@@ -173,14 +173,7 @@ class Api:
             raise HTTPException(422, f"'by' must be a name of 1 to {MAX_NAME} letters")
         snooze_s = None
         if action is CommandAction.SNOOZE:
-            asked = body.get("snooze_s", self._feed.settings.snooze_s)
-            if isinstance(asked, bool) or not isinstance(asked, int | float):
-                asked = 0
-            if not 0 < asked <= MAX_SNOOZE_S:
-                raise HTTPException(
-                    422, f"'snooze_s' must be more than 0 and at most {MAX_SNOOZE_S}"
-                )
-            snooze_s = float(asked)
+            snooze_s = _snooze_s(body.get("snooze_s", self._feed.settings.snooze_s))
         try:
             command_id = await self._feed.ask(
                 request.path_params["alarm_id"], action, by.strip(), snooze_s
@@ -247,6 +240,14 @@ async def _json_body(request: Request) -> dict[str, object]:
     if not isinstance(value, dict):
         raise HTTPException(422, "expected a JSON object")
     return value
+
+
+def _snooze_s(asked: object) -> float:
+    if isinstance(asked, bool) or not isinstance(asked, int | float):
+        raise HTTPException(422, "'snooze_s' must be a number")
+    if not 0 < asked <= MAX_SNOOZE_S:
+        raise HTTPException(422, f"'snooze_s' must be over 0, at most {MAX_SNOOZE_S}")
+    return float(asked)
 
 
 def _number(request: Request, name: str) -> int | None:

@@ -18,10 +18,13 @@ from edge.chunklog.lock import FolderLock
 from edge.config import EdgeSettings, InfluxSettings
 from edge.ledger import CHUNKS
 from edge.mqtt import MqttLink
+from vitalwire import topics
 from vitalwire.errors import InputError, UnavailableError
+from vitalwire.topics import Leaf
 
 _EARLIEST_S: Final = 1_704_067_200  # 2024-01-01: a clock before it was never set
 _FREE_SHARE: Final = 0.05
+_BROKER_S: Final = 5.0
 
 
 class Verdict(StrEnum):
@@ -59,24 +62,32 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
 
 
 def _broker(settings: EdgeSettings) -> tuple[Verdict, str]:
-    where = f"{settings.broker.host}:{settings.broker.port}"
+    """Publish as an alarm would be, and read it back.
 
-    async def connect() -> float:
+    Reading back is the point: under MQTT 3.1.1 a broker acknowledges what its ACL drops.
+    """
+    where = f"{settings.broker.host}:{settings.broker.port}"
+    topic = topics.device_topic(settings.site, "doctor", Leaf.RECEIPT)
+
+    async def round_trip() -> float:
         start = time.monotonic()
         name = f"vitalwire-doctor-{os.getpid()}"
-        async with MqttLink(settings.broker, name, [], clean=True) as link:
-            await link.first_connection(5.0)
-            await asyncio.wait_for(link.publish("vitalwire/v1/doctor", b"", qos=1), 5.0)
+        async with MqttLink(settings.broker, name, [topic], clean=True) as link:
+            await link.first_connection(_BROKER_S)
+            async with asyncio.timeout(_BROKER_S):
+                await link.publish(topic, b"{}")
+                await link.receive(1)
         return time.monotonic() - start
 
     try:
-        took_s = asyncio.run(connect())
+        took_s = asyncio.run(round_trip())
     except TimeoutError:
         return (
             Verdict.FAIL,
-            f"{where} accepts the connection but acknowledges nothing: its ACL?",
+            f"{where} accepts the connection, but what is published to {topic} does not come "
+            "back: check the broker's ACL for this user",
         )
-    return Verdict.OK, f"{where} accepts and acknowledges ({took_s * 1e3:.0f} ms)"
+    return Verdict.OK, f"{where} takes messages and gives them back ({took_s * 1e3:.0f} ms)"
 
 
 def _store(settings: EdgeSettings) -> tuple[Verdict, str]:

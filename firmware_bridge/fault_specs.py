@@ -27,6 +27,7 @@ _RANGES: Final = {
     "ppm": _Range(-1e6, 1e6),
     "snr": _Range(-100.0, 200.0),
     "lead": _Range(-1, 31),
+    "known": _Range(0, 1),
 }
 
 

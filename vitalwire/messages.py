@@ -57,7 +57,7 @@ def load(cls: type[T], payload: bytes) -> T:
             WireReason.OVERSIZED, f"expected at most {MAX_JSON_BYTES} bytes, got {len(payload)}"
         )
     try:
-        message: T = _adapter(cls).validate_json(payload)
+        message: T = _adapter(cls).validate_json(payload, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "payload"

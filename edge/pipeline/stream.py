@@ -13,7 +13,7 @@ from edge.stages.framing import Framer
 from edge.stages.items import Advance, Condition, Frame, Limits, State
 from edge.stages.reassembly import Reassembler
 from edge.stages.timebase import Timebase
-from vitalwire.contracts import Chunk, Event, Gap, Signal
+from vitalwire.contracts import Chunk, Event, Gap, GapReason, Signal
 
 
 class StreamName(NamedTuple):
@@ -139,6 +139,8 @@ class SignalStream:
             self._framer = None
         if self._form is not None:
             items.append(replace(gap, time_ns=self._timebase.utc_ns(gap.first_sample)))
+        if gap.reason is GapReason.RESTART:
+            self._form = None  # the sample count went back: nothing from before holds
         return items
 
     def _adopt(self, chunk: Chunk) -> None:
