@@ -92,6 +92,7 @@ class EdgeSettings(BaseSettings):
     sqlite: SqliteSettings = SqliteSettings()
     influx: InfluxSettings | None = None
     pipeline: PipelineSettings = PipelineSettings()
+    disk_reserve_bytes: int = Field(64 * 2**20, ge=0)
     tick_s: float = Field(1.0, gt=0, le=10)
     status_interval_s: float = Field(10.0, gt=0)
     broker_timeout_s: float = Field(30.0, ge=0)

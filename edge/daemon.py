@@ -9,6 +9,7 @@ last snapshot, replays the log from there, and drops what the outbox already has
 
 import asyncio
 import logging
+import shutil
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from edge.chunklog.records import Record, RecordKind
 from edge.config import EdgeSettings
 from edge.delivery.courier import Courier
 from edge.delivery.render import live, render, render_gateway
+from edge.disk import DiskBudget, DiskUse
 from edge.gateway_alarms import GatewayAlarms
 from edge.gateway_status import GatewayStatus, figures, look
 from edge.inference import Model
@@ -88,6 +90,7 @@ class Daemon:
         self._assignments_text: str | None = None
         self._reconnected = asyncio.Event()
         self.chunks = 0
+        self._disk_short = ""
         self.ready = asyncio.Event()
 
     def _make_link(self) -> MqttLink:
@@ -130,6 +133,7 @@ class Daemon:
             ("snapshot", settings.log.snapshot_interval_s, self._snapshot),
             ("tick", settings.tick_s, self._tick),
             ("status", settings.status_interval_s, self._publish_status),
+            ("disk", 5.0, self._make_room),
             ("assignments", 2.0, self._reread_assignments),
         ]
         if interval_s := systemd.watchdog_interval_s():
@@ -258,9 +262,28 @@ class Daemon:
         except UnavailableError as error:
             problem = str(error)
             log.error("cannot make the log safe, trying again", extra={"error": problem})
-        if not problem and self.ledger.outbox.full:
+        if self.ledger.outbox.full:
             problem = "only undelivered alarms are left in the outbox, and it is full"
+        problem = problem or self._disk_short
         await self._tell_gateway(self._gateway_alarms.disk(problem, time.time_ns()))
+
+    async def _make_room(self) -> None:
+        """Others fill the disk too: waveforms go first, then vitals, never an alarm."""
+        settings, ledger = self._settings, self.ledger
+        budget = DiskBudget(settings.disk_reserve_bytes, settings.log.segment_bytes)
+        use = DiskUse(
+            free_bytes=shutil.disk_usage(settings.data_dir).free,
+            log_bytes=ledger.log.stats().file_bytes,
+            vitals_bytes=ledger.outbox.used_bytes,
+        )
+        plan = budget.plan(use)
+        if plan.log_max_bytes is not None:
+            await asyncio.to_thread(ledger.log.evict, plan.log_max_bytes)
+        if plan.vitals_bytes:
+            await asyncio.to_thread(ledger.outbox.evict, plan.vitals_bytes)
+        self._disk_short = (
+            "the disk is full, and there is nothing left to evict" if plan.full else ""
+        )
 
     async def _snapshot(self) -> None:
         try:

@@ -7,7 +7,8 @@ from typing import Final
 
 from edge.inference import Asking
 from edge.pipeline.stream import Item, StreamName, UtcOf
-from edge.stages.beat_windows import BeatWindow, BeatWindows
+from edge.stages.beat_chain import BeatChain
+from edge.stages.beat_windows import BeatWindow, BeatWindows, LinkedBeat
 from edge.stages.framing import FRAME_S
 from edge.stages.items import Advance, Frame, Limits, State
 from edge.stages.qrs import FS_MAX_HZ, FS_MIN_HZ, Detection, QrsDetector
@@ -69,7 +70,7 @@ class EcgAnalysis:
         self._origin: int | None = None  # where the detector's count starts in the stream
         self._detector = QrsDetector(fs)
         self._windows = BeatWindows(fs)
-        self._previous: int | None = None  # the last beat told, for the next one's RR
+        self._chain = BeatChain(fs)
 
     def push(self, frame: Frame, utc_of: UtcOf) -> Asking[Item]:
         """Take the next frame."""
@@ -116,18 +117,19 @@ class EcgAnalysis:
         self._origin = sample
         self._detector = QrsDetector(self._fs)
         self._windows = BeatWindows(self._fs)
-        self._previous = None
+        self._chain = BeatChain(self._fs)
 
     def _beats(self, found: Sequence[Detection], frame: Frame, utc_of: UtcOf) -> Asking[Item]:
         """Tell the beats, and the vital signs of this frame."""
         items: list[Item] = []
         lead = frame.data[self._lead]
-        told = [one for one in found if self._readable(one)]
-        ready = self._windows.push(lead, told) if self._classify else _unasked(told)
-        items += yield from self._tell(ready, utc_of)
         state = self._past[-1][1]
         if state in _UNREADABLE:
-            self._previous = None
+            self._chain.add_unreadable(frame.first_sample)
+        told = [one for one in found if self._readable(one)]
+        linked = self._linked(told)
+        ready = self._windows.push(lead, linked) if self._classify else _unasked(linked)
+        items += yield from self._tell(ready, utc_of)
         beats = [(self._absolute(one), one.amplitude_mv) for one in told]
         points = self._vitals.push(frame.end_sample, beats, state)
         items += [self._vitals_event(point, utc_of) for point in points]
@@ -137,9 +139,12 @@ class EcgAnalysis:
         """What the detector and the classifier hold back, before they start anew."""
         if self._origin is None:
             return []
-        told = [one for one in self._detector.flush() if self._readable(one)]
-        ready = self._windows.flush(told) if self._classify else _unasked(told)
+        linked = self._linked([one for one in self._detector.flush() if self._readable(one)])
+        ready = self._windows.flush(linked) if self._classify else _unasked(linked)
         return (yield from self._tell(ready, utc_of))
+
+    def _linked(self, beats: Sequence[Detection]) -> list[LinkedBeat]:
+        return [LinkedBeat(one, self._chain.rr_s(self._absolute(one))) for one in beats]
 
     def _tell(self, ready: Sequence[BeatWindow], utc_of: UtcOf) -> Asking[Item]:
         labels = [BeatClass.Q] * len(ready)
@@ -154,16 +159,15 @@ class EcgAnalysis:
             for window, label in zip(ready, labels, strict=True)
         ]
 
-    def _beat(self, beat: Detection, label: BeatClass, utc_of: UtcOf) -> Beat:
-        sample = self._absolute(beat)
-        previous, self._previous = self._previous, sample
+    def _beat(self, beat: LinkedBeat, label: BeatClass, utc_of: UtcOf) -> Beat:
+        sample = self._absolute(beat.detection)
         return Beat(
             *self._name,
             sample=sample,
             time_ns=utc_of(sample),
             label=label,
-            rr_s=None if previous is None else (sample - previous) / self._fs,
-            amplitude_mv=beat.amplitude_mv,
+            rr_s=beat.rr_s,
+            amplitude_mv=beat.detection.amplitude_mv,
         )
 
     def _absolute(self, beat: Detection) -> int:
@@ -238,7 +242,7 @@ class EcgAnalysis:
             "origin": self._origin,
             "detector": self._detector.state(),
             "windows": self._windows.state(),
-            "previous": self._previous,
+            "chain": self._chain.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -252,8 +256,8 @@ class EcgAnalysis:
         self._origin = state["origin"]
         self._detector.restore(state["detector"])
         self._windows.restore(state["windows"])
-        self._previous = state["previous"]
+        self._chain.restore(state["chain"])
 
 
-def _unasked(beats: Sequence[Detection]) -> list[BeatWindow]:
+def _unasked(beats: Sequence[LinkedBeat]) -> list[BeatWindow]:
     return [BeatWindow(beat, {}) for beat in beats]

@@ -113,10 +113,14 @@ class SignalStream:
         return items
 
     def _samples(self, chunk: Chunk, arrival_ns: int) -> Asking[Item]:
-        self._adopt(chunk)
+        starts = self._adopt(chunk)
         self._timebase.push(chunk, arrival_ns)
         self._end = chunk.first_sample + chunk.n_samples
         items: list[Item] = []
+        if starts and self._analysis:  # after a goodbye nobody has said yet where it goes on
+            items += yield from self._analysis.break_at(
+                chunk.first_sample, self._timebase.utc_ns
+            )
         assert self._framer is not None
         for frame in self._framer.push(chunk):
             items += yield from self._analyse(frame)
@@ -143,14 +147,17 @@ class SignalStream:
             self._form = None  # the sample count went back: nothing from before holds
         return items
 
-    def _adopt(self, chunk: Chunk) -> None:
+    def _adopt(self, chunk: Chunk) -> bool:
+        """Make ready for a chunk; whether it starts anew, behind a gap or a goodbye."""
         form = (chunk.stream_id, chunk.fs, chunk.n_channels)
         if form != self._form:
             if self._form is None or self._form[0] != chunk.stream_id:
                 self._timebase = Timebase()
             self._begin(form)
+        starts = self._framer is None
         if self._framer is None:
             self._framer = Framer(chunk.fs, chunk.n_channels)
+        return starts
 
     def _begin(self, form: tuple[int, float, int]) -> None:
         stream_id, fs, n_leads = form

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from cloud.server import RunningFeed
 from tests.cloud.conftest import StartFeed
@@ -48,12 +48,17 @@ async def stage_on(
         page = await browser.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else 0)
+        page.on("console", lambda line: note(line, errors))
         await page.goto(running.url)
         if "access_token" not in more:
             await expect(page.locator("#live")).to_have_text("live")
         yield Stage(page, running, gateway, errors)
         await page.close()
+
+
+def note(line: ConsoleMessage, errors: list[str]) -> None:
+    if line.type == "error":
+        errors.append(line.text)
 
 
 @pytest.fixture
@@ -80,9 +85,9 @@ async def test_a_device_its_strip_and_its_numbers(stage: Stage) -> None:
     assert "cannot be measured now" in (await card.text_content() or "")
     await stage.page.wait_for_function(
         """() => {
-          const canvas = document.querySelector("canvas.trace");
-          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-          return pixels.data.some((value) => value > 0);
+          const { width, height } = document.querySelector("canvas.trace");
+          const drawing = document.querySelector("canvas.trace").getContext("2d");
+          return drawing.getImageData(0, 0, width, height).data.some((value) => value > 0);
         }"""
     )
 
