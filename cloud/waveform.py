@@ -23,6 +23,7 @@ HIGH_HZ: Final = 40.0
 MAX_DISPLAY_HZ: Final = 130.0  # one of the common wearables' own rate
 MAX_LEADS: Final = 3
 KEPT_S: Final = 12.0  # for a reader who has just come
+MAX_MARKS: Final = 60  # 300 beats a minute over that time
 UNIT_PER_COUNT: Final = {Signal.ECG: 0.001, Signal.EEG: 0.1}  # mV, uV
 _FULL_SCALE: Final = 2**31 - 1
 RESTART_S: Final = 10.0  # farther back than this is no late chunk, but a stream begun anew
@@ -91,7 +92,10 @@ class WaveBox(Mailbox[Piece]):
 
 
 def trimmed(piece: Piece) -> Piece:
-    """The newest `KEPT_S` of a piece, cut between runs."""
+    """The newest `KEPT_S` of a piece, cut between runs.
+
+    A beat is found after its samples have gone by: a mark may lie before all the runs.
+    """
     room = math.ceil(piece.fs * KEPT_S)
     runs: deque[Run] = deque()
     for run in reversed(piece.runs):
@@ -99,10 +103,7 @@ def trimmed(piece: Piece) -> Piece:
             break
         room -= run.n_samples
         runs.appendleft(run)
-    marks = piece.marks
-    if runs:
-        marks = tuple(mark for mark in marks if mark.position >= runs[0].start)
-    return replace(piece, runs=tuple(runs), marks=marks[-200:])
+    return replace(piece, runs=tuple(runs), marks=piece.marks[-MAX_MARKS:])
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ def _answer(asked: list[InferenceRequest], models: Mapping[str, Model]) -> list[
             for key in asked[indices[0]].inputs
         }
         outputs = models[name].run(inputs)
-        if any(len(value) != len(indices) for value in outputs.values()):
+        if not outputs or any(len(value) != len(indices) for value in outputs.values()):
             raise ContractError(f"model {name!r} did not answer all of {len(indices)} requests")
         for row, index in enumerate(indices):
             answers[index] = {key: value[row] for key, value in outputs.items()}

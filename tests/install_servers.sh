@@ -4,7 +4,8 @@
 set -u
 missing=""
 for pair in mosquitto:mosquitto mosquitto_sub:mosquitto-clients influxd:influxdb \
-    victoria-metrics:victoria-metrics chromium:chromium; do
+    victoria-metrics:victoria-metrics chromium:chromium \
+    systemd-analyze:systemd openssl:openssl; do
     PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 [ -z "$missing" ] && exit 0

@@ -58,6 +58,7 @@ LEARNING_S: Final = 2.0
 LOST_S: Final = 3.0  # without a beat: learn the level again from what was refused
 LOST_DROP: Final = 0.3  # at most down to this part of it at a time
 LOST_NOISE: Final = 0.3  # noise level then, at most, in beat levels
+LOST_VALLEY: Final = 0.25  # ... but only if what was refused stands alone, as beats do
 FIRST_RR_S: Final = 1.0
 
 # Where the R peak lies before the candidate's, and how its height is measured.
@@ -90,6 +91,7 @@ class _Candidate:
     at: int
     decided: int
     height_mv: float
+    valley_mv: float  # lowest within `BLANKING_S`: beats stand alone, noise and VF do not
     slope_mv: float
     r_sample: int
     amplitude_mv: float
@@ -251,11 +253,17 @@ class _CandidateFinder:
             # Of two peaks of the same height the first one counts.
             if height_mv >= around.max() and at - self._last_at > self._blanking:
                 self._last_at = at
-                found.append(self._measure(signals, column, at, float(height_mv)))
+                valley_mv = float(around.min())
+                found.append(self._measure(signals, column, at, float(height_mv), valley_mv))
         return found
 
     def _measure(
-        self, signals: NDArray[np.float64], column: int, at: int, height_mv: float
+        self,
+        signals: NDArray[np.float64],
+        column: int,
+        at: int,
+        height_mv: float,
+        valley_mv: float,
     ) -> _Candidate:
         """Steepness, R peak and its height for the peak of the envelope at `column`."""
         x = signals[0, column - self._r_first : column - self._r_last + 1]
@@ -269,6 +277,7 @@ class _CandidateFinder:
             at=at,
             decided=min(at + self._blanking, self.n_seen - 1),
             height_mv=height_mv,
+            valley_mv=valley_mv,
             slope_mv=float(np.abs(band[1:] - band[:-1]).max() * self._slope_scale),
             r_sample=max(at - self._r_first + r_index, 0),
             amplitude_mv=float(deviation[r_index]),
@@ -361,10 +370,13 @@ class _BeatRules:
             self._judge(candidate, decided, found)
 
     def _learn_again(self, decided: int, found: list[Detection]) -> None:
-        """No beat for long: lower the level to what was refused, and judge that again."""
+        """No beat for long: lower the level to what was refused, and judge that again.
+
+        Not to noise, and not to fibrillation: an asystole must not be filled with beats.
+        """
         self._lost_at = decided + self._lost
         waiting, self._refused = self._refused, []
-        if not waiting:
+        if not waiting or not _stand_alone(waiting):
             return
         old = _median(self._beat_heights)
         level = min(old, max(_level_of(waiting), LOST_DROP * old))
@@ -441,6 +453,13 @@ def _level_of(candidates: list[_Candidate]) -> float:
     highest = max(candidate.height_mv for candidate in candidates)
     upper = [c.height_mv for c in candidates if c.height_mv > 0.5 * highest]
     return float(_median(upper))
+
+
+def _stand_alone(candidates: list[_Candidate]) -> bool:
+    """Whether the signal falls to next to nothing around the higher ones."""
+    half = 0.5 * max(candidate.height_mv for candidate in candidates)
+    valleys = [c.valley_mv / c.height_mv for c in candidates if c.height_mv > half]
+    return float(_median(valleys)) < LOST_VALLEY
 
 
 def _median(values: Sequence[float]) -> float:

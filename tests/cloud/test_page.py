@@ -80,7 +80,11 @@ async def test_a_device_its_strip_and_its_numbers(stage: Stage) -> None:
     card = stage.page.locator("[data-device='bed-1']")
     await expect(card.locator(".rate .value")).to_have_text("72")
     await expect(card.locator(".lead")).to_have_text("MLII")
-    await expect(card.locator(".injected")).to_have_text("INJECTED TEST FAULT: lead off")
+    await expect(card.locator(".injected")).to_have_text(
+        "INJECTED TEST FAULTS FROM THIS SOURCE: lead off"
+    )
+    await stage.gateway.chunk(chunk(data[:72], 1440, injected=True))
+    await expect(card.locator(".injected")).to_have_text("INJECTED TEST FAULT NOW: lead off")
     await expect(card.locator(".minor .number").first).to_contain_text("--")
     assert "cannot be measured now" in (await card.text_content() or "")
     await stage.page.wait_for_function(
@@ -225,6 +229,14 @@ async def test_vitals_that_are_not_renewed_are_stale(
         await expect(card).to_have_attribute("data-stale", "")
         await expect(card.locator(".age")).to_contain_text("STALE")
         await expect(card.locator(".state")).to_contain_text("No updates")
+
+
+async def test_vitals_of_long_ago_are_no_present(stage: Stage) -> None:
+    await stage.gateway.say(vitals())  # of 2023, arriving now
+    card = stage.page.locator("[data-device='bed-1']")
+    await expect(card).to_have_attribute("data-stale", "")
+    await expect(card.locator(".age")).to_contain_text("DELAYED: measured")
+    await expect(card.locator(".state")).to_contain_text("Delayed")
 
 
 async def test_a_gateway_that_is_gone_is_said(stage: Stage) -> None:

@@ -101,6 +101,17 @@ def test_beats_stand_at_their_sample() -> None:
     assert waveforms.push_events(StreamEvents("bed-9", Signal.ECG, events.beats)) == []
 
 
+def test_a_beat_found_after_its_samples_were_fetched_is_not_lost() -> None:
+    waveforms, box = Waveforms(), WaveBox()
+    push(waveforms, ECG[:720], [])
+    events = StreamEvents("bed-1", Signal.ECG, (beat(363),))
+    for piece in [*waveforms.push_events(events), *push(waveforms, ECG[720:1440], [], 720)]:
+        box.put(piece)
+    (kept,) = box._items.values()
+    assert [mark.position for mark in kept.marks] == [121.0]
+    assert [run.start for run in kept.runs] == [240]
+
+
 def test_a_reader_that_sleeps_costs_a_bounded_strip() -> None:
     waveforms, box = Waveforms(), WaveBox()
     for i in range(400):

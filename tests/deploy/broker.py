@@ -1,11 +1,13 @@
 """mosquitto with the files of `deploy/mosquitto`: only ports and folders are other ones."""
 
 import os
+import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.servers import Server, find_binary
+from tests.servers import HOST, Server, find_binary
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 USERS: Final = ("gateway-1", "feed", "bridge-1", "belt-3", "belt-4")
@@ -23,11 +25,15 @@ class ShippedMosquitto(Server):
     ----------
     replace : mapping of str to str
         More to be altered in `mosquitto.conf`.
+    listener : str
+        Which of `listeners/`; `tls` needs a `certificate` in the folder.
     """
 
     name = "mosquitto"
 
-    def __init__(self, folder: Path, replace: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, replace: dict[str, str] | None = None, listener: str = "local"
+    ) -> None:
         super().__init__(find_binary("mosquitto", "mosquitto"), folder)
         for inner in ("data", "conf.d"):
             (folder / inner).mkdir(exist_ok=True)
@@ -37,10 +43,14 @@ class ShippedMosquitto(Server):
         program = find_binary("mosquitto_passwd", "mosquitto")
         for user in USERS:
             subprocess.run([program, "-b", passwords, user, password_of(user)], check=True)
-        local = (DEPLOY / "mosquitto/listeners/local.conf").read_text()
-        assert "listener 1883 " in local
-        local = local.replace("listener 1883 ", f"listener {self.port} ")
-        (folder / "conf.d/local.conf").write_text(local)
+        self.ca_file = folder / "ca.pem" if listener == "tls" else None
+        self._write_listener(listener)
+
+    def _write_listener(self, name: str) -> None:
+        text = (DEPLOY / f"mosquitto/listeners/{name}.conf").read_text()
+        text = re.sub(r"^listener \d+", f"listener {self.port}", text, flags=re.MULTILINE)
+        text = text.replace("/etc/mosquitto/certs", str(self.folder))
+        (self.folder / f"conf.d/{name}.conf").write_text(text)
 
     def _write_config(self, replace: dict[str, str]) -> None:
         config = (DEPLOY / "mosquitto/mosquitto.conf").read_text()
@@ -51,11 +61,25 @@ class ShippedMosquitto(Server):
             "/etc/mosquitto/conf.d": str(self.folder / "conf.d"),
             **replace,
         }.items():
-            assert config.count(old) == 1 or old.startswith("/etc/mosquitto/"), old
-            config = config.replace(f" {old}", f" {new}")
+            assert config.count(old) == 1, f"expected once in mosquitto.conf: {old}"
+            config = config.replace(old, new)
         # Run by root, it would change to a user who may not write in the test's folder.
         root = "user root\n" if os.getuid() == 0 else ""
         (self.folder / "mosquitto.conf").write_text(root + config)
 
     def _command(self) -> list[str]:
         return [self.binary, "-c", str(self.folder / "mosquitto.conf")]
+
+
+def certificate(folder: Path) -> None:
+    """Make a certificate for this machine's address, its own authority."""
+    program = find_binary("openssl", "openssl")
+    subprocess.run(
+        [
+            program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+            "-nodes", "-days", "2", "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=IP:{HOST}",
+            "-keyout", folder / "broker.key", "-out", folder / "broker.pem",
+        ],
+        check=True, capture_output=True, timeout=30,
+    )  # fmt: skip
+    shutil.copy(folder / "broker.pem", folder / "ca.pem")

@@ -1,6 +1,6 @@
-"""The shipped broker configuration on the real broker: it keeps what it should, refuses the rest."""
+"""The shipped broker configuration on the real broker: what it keeps, what it refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,9 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShippedMosquitt
 class Client:
     """A connection of one user, MQTT 5, with what it received and how each publish went."""
 
-    def __init__(self, port: int, user: str | None, client_id: str) -> None:
+    def __init__(
+        self, port: int, user: str | None, client_id: str, ca_file: Path | None = None
+    ) -> None:
         self.got: list[tuple[str, bytes]] = []
         self.pubacks: dict[int, int] = {}
         self.connack: int | None = None
@@ -40,12 +42,14 @@ class Client:
         )
         if user is not None:
             self._client.username_pw_set(user, password_of(user))
+        if ca_file is not None:
+            self._client.tls_set(str(ca_file))
         self._client.max_inflight_messages_set(1000)
         self._client.on_connect = self._connected
         self._client.on_message = self._message
         self._client.on_publish = self._puback
         self._client.on_subscribe = self._suback
-        session = Properties(PacketTypes.CONNECT)
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = KEPT_S
         self._client.connect(HOST, port, clean_start=False, properties=session)
         self._client.loop_start()
@@ -92,10 +96,25 @@ class Client:
 def connected(
     broker: ShippedMosquitto, user: str | None, client_id: str = ""
 ) -> Iterator[Client]:
-    client = Client(broker.port, user, client_id or f"test-{user}")
+    client = Client(broker.port, user, client_id or f"test-{user}", broker.ca_file)
     try:
         yield client
     finally:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def clients(broker: ShippedMosquitto) -> Iterator[Callable[[str], Client]]:
+    """One connection for each user, kept."""
+    opened: dict[str, Client] = {}
+
+    def of(user: str) -> Client:
+        if user not in opened:
+            opened[user] = Client(broker.port, user, f"kept-{user}")
+        return opened[user]
+
+    yield of
+    for client in opened.values():
         client.close()
 
 
@@ -176,10 +195,9 @@ def test_the_queue_is_bounded_in_bytes(tmp_path: Path) -> None:
     ],
 )
 def test_each_may_publish_what_is_its_own(
-    broker: ShippedMosquitto, user: str, topic: str
+    clients: Callable[[str], Client], user: str, topic: str
 ) -> None:
-    with connected(broker, user) as client:
-        assert client.publish(topic) in (SUCCESS, NO_SUBSCRIBERS)
+    assert clients(user).publish(topic) in (SUCCESS, NO_SUBSCRIBERS)
 
 
 @pytest.mark.parametrize(
@@ -202,10 +220,9 @@ def test_each_may_publish_what_is_its_own(
     ],
 )
 def test_nobody_may_publish_for_another(
-    broker: ShippedMosquitto, user: str, topic: str
+    clients: Callable[[str], Client], user: str, topic: str
 ) -> None:
-    with connected(broker, user) as client:
-        assert client.publish(topic) == NOT_AUTHORIZED
+    assert clients(user).publish(topic) == NOT_AUTHORIZED
 
 
 def test_a_device_reads_nothing_of_another(broker: ShippedMosquitto) -> None:
@@ -226,12 +243,30 @@ def test_nobody_connects_without_a_password_of_his_own(
         assert client.connack in (ReasonCode(PacketTypes.CONNACK, "Not authorized").value, 134)
 
 
-def test_every_listener_is_one_that_mosquitto_takes() -> None:
-    """tls.conf needs certificates to start, so it is held to the names of its settings."""
-    known = {
-        "listener", "cafile", "certfile", "keyfile", "tls_version", "use_username_as_clientid",
-    }  # fmt: skip
-    for path in (DEPLOY / "mosquitto/listeners").iterdir():
-        lines = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
-        assert lines[0].startswith("listener ")
-        assert {line.split()[0] for line in lines} <= known
+@pytest.fixture
+def tls_broker(tmp_path: Path) -> Iterator[ShippedMosquitto]:
+    """The broker with the shipped TLS listener, and a certificate of its own."""
+    certificate(tmp_path)
+    with ShippedMosquitto(tmp_path, listener="tls") as server:
+        yield server
+
+
+def test_over_tls_nobody_takes_the_gateways_client_id(tls_broker: ShippedMosquitto) -> None:
+    topic = f"{BASE}/belt-3/ecg/chunk"
+    with connected(tls_broker, "gateway-1", "vitalwire-edge-home-gateway-1") as gateway:
+        gateway.subscribe(CHUNKS)
+        with connected(tls_broker, "belt-3", "vitalwire-edge-home-gateway-1") as device:
+            assert device.publish(topic, b"mine") == SUCCESS
+            wait_until(lambda: gateway.got == [(topic, b"mine")], "the gateway was pushed out")
+
+
+def test_the_compose_listener_is_the_local_one_without_its_address() -> None:
+    local, compose = (
+        [
+            line
+            for line in (DEPLOY / f"mosquitto/listeners/{name}.conf").read_text().splitlines()
+            if not line.startswith("#")
+        ]
+        for name in ("local", "compose")
+    )
+    assert local == [f"{compose[0]} {HOST}"]

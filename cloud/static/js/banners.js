@@ -64,7 +64,9 @@ export class Banners {
           + `since ${clock(store.link.since_ms)}: new alarms do not arrive here. ${store.link.error}`,
       });
     }
-    for (const service of store.link.services.filter((item) => !item.online)) {
+    // Without the broker nobody knows whether they run.
+    const services = store.link.connected ? store.link.services : [];
+    for (const service of services.filter((item) => !item.online)) {
       const gateway = service.kind === "gateway";
       wrong.push({
         key: `${service.kind}/${service.name}`, priority: gateway ? "high" : "medium",

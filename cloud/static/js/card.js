@@ -12,6 +12,7 @@ const STATES = {
   lead_off: ["◇", "Lead off"],
   cannot_analyse: ["≋", "Cannot analyse"],
   quiet: ["◌", "No updates"],
+  delayed: ["◌", "Delayed"],
   unknown: ["?", "Not known"],
 };
 const VANISH_MS = 60_000; // a rate a minute old is no rate any more
@@ -73,7 +74,7 @@ export class Card {
     text(this.battery, view.battery == null ? "" : `battery ${Math.round(view.battery * 100)} %`);
     attribute(this.battery, "data-low", view.battery != null && view.battery < 0.15 ? "" : null);
     show(this.injected, view.injected.length > 0);
-    text(this.injected, `INJECTED TEST FAULT: ${view.injected.join(", ").replaceAll("_", " ")}`);
+    this.faults = view.injected.map(faultName).join("; ");
     this.#showAlarm(alarms);
     this.#labelLead();
   }
@@ -122,7 +123,8 @@ export class Card {
     const stale = Boolean(lost) || age > staleAfterMs || delayed;
     const gone = age > VANISH_MS || this.view?.state === "offline";
     attribute(this.node, "data-stale", stale ? "" : null);
-    this.#showState(lost ? "unknown" : stale && this.view.state === "online" ? "quiet" : this.view.state);
+    this.#showState(lost ? "unknown" : stale && this.view.state === "online"
+      ? (delayed ? "delayed" : "quiet") : this.view.state);
     this.#numbers(vitals, gone, nowMs);
     text(this.age, !vitals ? "" : stale
       ? delayed && !lost ? `DELAYED: measured ${clock(vitals.time_ms)}`
@@ -130,6 +132,14 @@ export class Card {
       : vitals.analysable < 0.95 ? `${Math.floor(vitals.analysable * 100)} % analysed` : "");
     attribute(this.age, "title", "share of the last minute that could be analysed");
     this.#labelLead();
+    this.#showFaults();
+  }
+
+  /** A test source says which faults it makes; its chunks say when one alters the signal. */
+  #showFaults() {
+    const now = Boolean(this.strip.injected);
+    text(this.injected, `INJECTED TEST FAULT${now ? " NOW" : "S FROM THIS SOURCE"}: ${this.faults}`);
+    attribute(this.injected, "data-now", now ? "" : null);
   }
 
   #numbers(vitals, gone, nowMs) {
@@ -148,6 +158,17 @@ export class Card {
     this.rmssd.set(number(shown.rmssd_ms), other("rmssd_ms"));
     this.sdnn.set(number(shown.sdnn_ms), other("sdnn_ms"));
   }
+}
+
+const FAULTS = {
+  leadoff: "lead off", lead_off: "lead off", drift: "clock drift", jump: "clock jump",
+};
+
+/** `leadoff:at=30,for=12` becomes `lead off (at 30, for 12)`. */
+function faultName(fault) {
+  const [name, details] = fault.split(/:(.*)/s);
+  const words = FAULTS[name] ?? name.replaceAll("_", " ");
+  return details ? `${words} (${details.replaceAll("=", " ").replaceAll(",", ", ")})` : words;
 }
 
 function value(name, unit, className = "") {

@@ -69,7 +69,7 @@ function tick() {
     : store.link.connected ? "live" : "no broker");
   attribute($("live"), "data-state", store.everHeard && !lost ? "live" : "lost");
   const online = [...ward.cards.values()].filter((card) => card.analysed).length;
-  text($("summary"), store.everHeard ? `${online} of ${ward.cards.size} devices analysed` : "");
+  text($("summary"), store.everHeard && !lost ? `${online} of ${ward.cards.size} devices analysed` : "");
   title(calling, wrong);
 }
 

@@ -68,7 +68,7 @@ export class Ward {
     const stacked = matchMedia("(max-width: 900px)").matches; // the page scrolls: no fixed room
     const room = stacked ? Infinity : $("ward").clientHeight;
     const columns = stacked ? most : bestColumns(n, most, width, room, MIN_HEIGHT_REM * rem);
-    const height = stacked ? STACKED_HEIGHT_REM * rem
+    const height = stacked ? (n <= 2 ? 2 : 1) * STACKED_HEIGHT_REM * rem
       : Math.max(MIN_HEIGHT_REM * rem, Math.min(room / Math.ceil(n / columns), (n === 1 ? 99 : MAX_HEIGHT_REM) * rem));
     this.box.style.setProperty("--columns", columns);
     this.box.style.setProperty("--row", `${Math.floor(height)}px`);
