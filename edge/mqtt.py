@@ -78,6 +78,7 @@ class MqttLink:
         self._arrived = asyncio.Event()
         self._published: dict[int, asyncio.Future[None]] = {}
         self._connection = 0
+        self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.refusal: str | None = None
         self.connects = 0
@@ -122,6 +123,7 @@ class MqttLink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closing = True
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
         for future in self._published.values():
@@ -244,7 +246,8 @@ class MqttLink:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        log.warning("disconnected from the broker", extra={"reason": str(reason)})
+        if reason.is_failure and not self._closing:
+            log.warning("disconnected from the broker", extra={"reason": str(reason)})
 
     def _message(
         self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage

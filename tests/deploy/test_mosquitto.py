@@ -1,5 +1,6 @@
 """The shipped broker configuration on the real broker: what it keeps, what it refuses."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from tests.deploy.broker import DEPLOY, ShippedMosquitto, password_of
+from tests.deploy.broker import DEPLOY, ShippedMosquitto, certificate, password_of
 from tests.servers import HOST, wait_until
 
 BASE = "vitalwire/v1/home"
@@ -150,9 +151,9 @@ def test_the_queue_is_saved_before_a_crash(tmp_path: Path) -> None:
     faster = {"autosave_interval 5": "autosave_interval 1"}
     with ShippedMosquitto(tmp_path, faster) as broker:
         _queue_for_an_absent_gateway(broker)
-        database = tmp_path / "data/mosquitto.db"
+        database, queued_ns = tmp_path / "data/mosquitto.db", time.time_ns()
         wait_until(
-            lambda: database.exists() and database.stat().st_size > sum(map(len, _messages())),
+            lambda: database.exists() and database.stat().st_mtime_ns > queued_ns,
             "the broker did not save its queue",
         )
         broker.kill()
@@ -190,7 +191,6 @@ def test_the_queue_is_bounded_in_bytes(tmp_path: Path) -> None:
         ("gateway-1", f"{BASE}/belt-3/alarms/active"),
         ("gateway-1", f"{BASE}/belt-3/receipt"),
         ("gateway-1", f"{BASE}/gateway/gateway-1/status"),
-        ("gateway-1", "vitalwire/v1/doctor"),
         ("feed", f"{BASE}/belt-3/command"),
     ],
 )

@@ -13,7 +13,6 @@ import typer
 from typer.core import TyperGroup
 
 from vitalwire import __version__
-from vitalwire.cli.output import print_json as print_json
 from vitalwire.errors import InputError, UnavailableError, VitalwireError
 
 _COMMANDS: dict[str, tuple[str, str]] = {

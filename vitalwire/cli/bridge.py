@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from vitalwire.cli import print_json
+from vitalwire.cli.output import print_json
 from vitalwire.contracts import Epoch, Signal
 from vitalwire.errors import InputError
 

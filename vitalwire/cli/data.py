@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitalwire.cli import print_json
+from vitalwire.cli.output import print_json
 from vitalwire.errors import InputError
 
 if TYPE_CHECKING:
