@@ -36,7 +36,7 @@ from edge.rounds import run_rounds
 from edge.sinks import make_sinks
 from edge.stages.items import State
 from vitalwire import messages, topics
-from vitalwire.contracts import AlarmEvent, Event, Receipt
+from vitalwire.contracts import AlarmEvent, Command, Event, Receipt
 from vitalwire.errors import InputError, UnavailableError
 from vitalwire.topics import Leaf
 
@@ -90,7 +90,10 @@ class Daemon:
         self._assignments_text: str | None = None
         self._reconnected = asyncio.Event()
         self.chunks = 0
+        self._own_commands = topics.device_topic(settings.site, settings.gateway, Leaf.COMMAND)
+        self._ordered: deque[Command] = deque()
         self._disk_short = ""
+        self._telling = asyncio.Lock()
         self.ready = asyncio.Event()
 
     def _make_link(self) -> MqttLink:
@@ -191,9 +194,16 @@ class Daemon:
                 # No await between the two: a snapshot must not see one without the other.
                 batch = self._append(deliveries)
                 await self._tell(self._analyse(batch))
+                await self._obey()
                 if deliveries:  # the disk is full: the rest stays unacknowledged meanwhile
                     await asyncio.sleep(_RETRY_S)
             await asyncio.sleep(0)  # the other tasks' turn, in a long backlog too
+
+    async def _obey(self) -> None:
+        """Commands about the gateway's own alarms, which no record of the log is about."""
+        while self._ordered:
+            command = self._ordered.popleft()
+            await self._tell_gateway(self._gateway_alarms.command(command, time.time_ns()))
 
     def _append(self, deliveries: deque[Delivery]) -> list[tuple[int, Record]]:
         """Put what may enter into the log, as far as the disk takes it."""
@@ -201,7 +211,9 @@ class Daemon:
         while deliveries:
             delivery = deliveries[0]
             record = self._intake.admit(delivery.topic, delivery.payload, delivery.arrival_ns)
-            if record is not None:
+            if record is not None and record.topic == self._own_commands:
+                self._ordered.append(messages.load(Command, record.payload))
+            elif record is not None:
                 try:
                     batch.append((self.ledger.append(record), record))
                 except UnavailableError as error:
@@ -233,7 +245,8 @@ class Daemon:
         urgent = [event for event in events if isinstance(event, AlarmEvent | Receipt)]
         if urgent:
             entries = [render(event, self._settings.site, None) for event in urgent]
-            await self._insist(partial(self.ledger.put_alarms, entries))
+            async with self._telling:  # in the order in which they came about
+                await self._insist(partial(self.ledger.put_alarms, entries))
             self.courier.wake()
             for device in dict.fromkeys(
                 event.device for event in urgent if isinstance(event, AlarmEvent)
@@ -305,7 +318,7 @@ class Daemon:
             return
         await self._tell(self._analyse([(offset, record)]))
 
-    async def _tell_gateway(self, events: Sequence[AlarmEvent]) -> None:
+    async def _tell_gateway(self, events: Sequence[AlarmEvent | Receipt]) -> None:
         if not events:
             return
         entries = [render(event, self._settings.site, None) for event in events]
@@ -313,7 +326,8 @@ class Daemon:
             await self.ledger.put_alarms(entries)
         except UnavailableError:  # it is the disk that the alarm is about: say it at least
             for event in events:
-                topic = topics.device_topic(event.site, event.device, Leaf.ALARM)
+                leaf = Leaf.ALARM if isinstance(event, AlarmEvent) else Leaf.RECEIPT
+                topic = topics.device_topic(self._settings.site, event.device, leaf)
                 self._link.send(topic, messages.dump(event))
         self.courier.wake()
         await self._publish_open_alarms(self._settings.gateway)
@@ -382,6 +396,7 @@ class Daemon:
             open_alarms=sum(len(self.pipeline.open_alarms(d)) for d in self.pipeline.devices),
             chunks=self.chunks,
             refused=self._intake.refused,
+            patients=self.pipeline.patients(),
             sinks=self.courier.status(),
             log_bytes=stats.file_bytes,
             evicted_bytes=stats.evicted.n_bytes,

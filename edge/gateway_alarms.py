@@ -2,7 +2,7 @@
 
 from edge.stages.alarms import Alarms
 from edge.stages.items import Condition, State
-from vitalwire.contracts import AlarmEvent, AlarmKind
+from vitalwire.contracts import AlarmEvent, AlarmKind, Command, Receipt
 
 
 class GatewayAlarms:
@@ -33,6 +33,10 @@ class GatewayAlarms:
 
     def tick(self, now_ns: int) -> list[AlarmEvent]:
         return self._alarms.tick(now_ns)
+
+    def command(self, command: Command, now_ns: int) -> list[AlarmEvent | Receipt]:
+        """Do what a person asked, and say what became of it."""
+        return self._alarms.command(command, now_ns)
 
     def open(self) -> list[AlarmEvent]:
         """The last message of each open alarm."""

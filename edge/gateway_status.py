@@ -26,6 +26,7 @@ class GatewayStatus:
     open_alarms: int
     chunks: int
     refused: Mapping[str, int]
+    patients: Mapping[str, str]  # who wears what, pseudonyms
     sinks: Sequence[Mapping[str, Any]]
     log_bytes: int
     evicted_bytes: int
@@ -43,6 +44,7 @@ def look(
     open_alarms: int,
     chunks: int,
     refused: Mapping[str, int],
+    patients: Mapping[str, str],
     sinks: Sequence[SinkStatus],
     log_bytes: int,
     evicted_bytes: int,
@@ -57,6 +59,7 @@ def look(
         open_alarms=open_alarms,
         chunks=chunks,
         refused=dict(refused),
+        patients=dict(patients),
         sinks=[asdict(sink) for sink in sinks],
         log_bytes=log_bytes,
         evicted_bytes=evicted_bytes,

@@ -102,6 +102,12 @@ class Pipeline:
         """Names of the devices that were heard."""
         return iter(self._devices)
 
+    def patients(self) -> dict[str, str]:
+        """Who wears which device now, as pseudonyms."""
+        return {
+            name: device.patient for name, device in self._devices.items() if device.patient
+        }
+
     def counters(self) -> dict[str, dict[str, dict[str, int]]]:
         """What went wrong so far, by device, signal and reason."""
         return {name: device.counters() for name, device in self._devices.items()}
