@@ -82,11 +82,11 @@ def _broker(settings: EdgeSettings) -> tuple[Verdict, str]:
     try:
         took_s = asyncio.run(round_trip())
     except TimeoutError:
-        return (
-            Verdict.FAIL,
+        detail = (
             f"{where} accepts the connection, but what is published to {topic} does not come "
-            "back: check the broker's ACL for this user",
+            "back: check the broker's ACL for this user"
         )
+        return Verdict.FAIL, detail
     return Verdict.OK, f"{where} takes messages and gives them back ({took_s * 1e3:.0f} ms)"
 
 

@@ -10,7 +10,7 @@ from edge.pipeline.stream import Item, StreamName, UtcOf
 from edge.stages.beat_chain import BeatChain
 from edge.stages.beat_windows import BeatWindow, BeatWindows, LinkedBeat
 from edge.stages.framing import FRAME_S
-from edge.stages.items import Advance, Frame, Limits, State
+from edge.stages.items import Advance, Condition, Frame, Limits, State
 from edge.stages.qrs import FS_MAX_HZ, FS_MIN_HZ, Detection, QrsDetector
 from edge.stages.quality import FLAT_FRAMES, EcgLeadQuality
 from edge.stages.rules import CardiacRules
@@ -92,7 +92,7 @@ class EcgAnalysis:
         self._past.append((frame.end_sample, state))
         found = self._detector.push(frame.data[self._lead])
         items += yield from self._beats(found, frame, utc_of)
-        items += self._conditions(found, state, frame, utc_of)
+        items += self._conditions(found, states, frame, utc_of)
         items.append(Advance(utc_of(frame.end_sample)))
         return items
 
@@ -183,13 +183,20 @@ class EcgAnalysis:
     # --- what goes beside the beats -----------------------------------------------------
 
     def _conditions(
-        self, found: Sequence[Detection], state: SignalState, frame: Frame, utc_of: UtcOf
-    ) -> list[Item]:
-        beats = [replace(one, sample=self._absolute(one)) for one in found]
-        return list(
-            self._rules.push(
-                frame.end_sample, utc_of, beats, state, frame.lead_state_known, frame.injected
-            )
+        self,
+        found: Sequence[Detection],
+        states: Sequence[SignalState],
+        frame: Frame,
+        utc_of: UtcOf,
+    ) -> list[Condition]:
+        return self._rules.push(
+            frame.end_sample,
+            utc_of,
+            [replace(one, sample=self._absolute(one)) for one in found],
+            states[self._lead],
+            frame.lead_state_known,
+            frame.injected,
+            other_lead_off=SignalState.LEAD_OFF in states,
         )
 
     def _vitals_event(self, point: VitalsPoint, utc_of: UtcOf) -> Vitals:

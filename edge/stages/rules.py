@@ -126,6 +126,8 @@ class CardiacRules:
         state: SignalState,
         lead_state_known: bool,
         injected: bool,
+        *,
+        other_lead_off: bool = False,
     ) -> list[Condition]:
         """Take the next frame, up to `end_sample`, and the beats decided in it.
 
@@ -142,11 +144,13 @@ class CardiacRules:
             The sender can tell whether the lead is on, so a flat line is the heart's.
         injected : bool
             A test source altered this frame.
+        other_lead_off : bool
+            A lead beside the one whose `state` this is, is off: that is to be reported too.
         """
         now = self._now(end_sample, utc_of, injected)
         self._stretches.push(end_sample, state in HEART_SEEN)
         self._begin_count(now, state)
-        out = self._lead.push(now, state)
+        out = self._lead.push(now, SignalState.LEAD_OFF if other_lead_off else state)
         for beat in beats:
             out += self._beat(now, beat.sample)
         if state in HEART_SEEN:

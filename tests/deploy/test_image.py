@@ -190,7 +190,7 @@ def test_broker_gateway_and_feed_work_as_shipped(image: Path, tmp_path: Path) ->
 
 
 def _play(port: int, folder: Path) -> None:
-    """A minute of the bundled recording, as the bridge of the ACL."""
+    """The bundled recording, as the bridge of the ACL."""
     command = f"bridge replay --port {port} --username bridge-1 --bridge bridge-1 --speed 50"
     done = _run(
         [sys.executable, "-m", "vitalwire", *command.split()],
@@ -201,7 +201,11 @@ def _play(port: int, folder: Path) -> None:
 
 
 def _heart_rate(page: Page) -> float | None:
-    print(json.dumps(page.get("devices")))
+    """That of the only device, once the page has it."""
+    for device in page.get("devices") or []:
+        for vitals in device["vitals"].values():
+            rate: float | None = vitals["heart_rate_bpm"]
+            return rate
     return None
 
 

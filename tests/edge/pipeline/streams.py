@@ -113,7 +113,9 @@ def end_of(chunk: Chunk) -> int:
     return chunk.t0_ns + round(chunk.n_samples / chunk.fs * 1e9)
 
 
-def arriving(of: Piece, chunks: Sequence[Chunk], *, every_ns: int | None = None) -> list[Record]:
+def arriving(
+    of: Piece, chunks: Sequence[Chunk], *, every_ns: int | None = None
+) -> list[Record]:
     """In the order given, whatever the device's clock says: each when its turn comes."""
     now_ns = end_of(chunks[0])
     out: list[Record] = []
