@@ -31,13 +31,14 @@ from edge.inference import Model
 from edge.intake import Intake
 from edge.ledger import Ledger
 from edge.mqtt import Delivery, LastWill, MqttLink
+from edge.pipeline.ecg import BEAT_MODEL
 from edge.pipeline.gateway import Pipeline, Refusal
 from edge.rounds import run_rounds
 from edge.sinks import make_sinks
 from edge.stages.items import State
 from vitalwire import messages, topics
 from vitalwire.contracts import AlarmEvent, Command, Event, Receipt
-from vitalwire.errors import InputError, UnavailableError
+from vitalwire.errors import InputError, UnavailableError, VitalwireError
 from vitalwire.topics import Leaf
 
 log = logging.getLogger(__name__)
@@ -73,11 +74,7 @@ class Daemon:
         self._settings = settings
         self._models = dict(models or {})
         self._on_event = on_event
-        self.pipeline = Pipeline(
-            settings.site,
-            classify="ecg-beat" in self._models,
-            max_devices=settings.pipeline.max_devices,
-        )
+        self.pipeline = self._make_pipeline()
         self._intake = Intake(settings.site, settings.pipeline)
         self._gateway_alarms = GatewayAlarms(settings.site, settings.gateway)
         self._link = self._make_link()
@@ -95,6 +92,13 @@ class Daemon:
         self._disk_short = ""
         self._telling = asyncio.Lock()
         self.ready = asyncio.Event()
+
+    def _make_pipeline(self) -> Pipeline:
+        return Pipeline(
+            self._settings.site,
+            classify=BEAT_MODEL in self._models,
+            max_devices=self._settings.pipeline.max_devices,
+        )
 
     def _make_link(self) -> MqttLink:
         settings = self._settings
@@ -164,9 +168,7 @@ class Daemon:
         """Go on from the last snapshot: what the log holds behind it is analysed again."""
         state, records = self.ledger.recover()
         if state is not None:
-            self.pipeline.restore(state["pipeline"])
-            self._gateway_alarms.restore(state["gateway_alarms"])
-            self._assignments_text = state["assignments"]
+            self._restore(state)
         count = 0
         for batch in _batched(records, _BATCH):
             self._analyse(batch)
@@ -177,6 +179,20 @@ class Daemon:
                 extra={"evicted": records.evicted_bytes, "damaged": records.damaged},
             )
         log.info("recovered", extra={"snapshot": state is not None, "replayed": count})
+
+    def _restore(self, state: State) -> None:
+        """Go on from a snapshot; one of another version must not keep the gateway down."""
+        try:
+            self.pipeline.restore(state["pipeline"])
+            self._gateway_alarms.restore(state["gateway_alarms"])
+            self._assignments_text = state["assignments"]
+        except (KeyError, TypeError, ValueError, IndexError, VitalwireError) as error:
+            self.pipeline = self._make_pipeline()
+            self._gateway_alarms = GatewayAlarms(self._settings.site, self._settings.gateway)
+            log.error(
+                "the snapshot cannot be used: started cold, open alarms are forgotten",
+                extra={"error": repr(error)},
+            )
 
     def _state(self) -> State:
         return {

@@ -5,9 +5,11 @@ The same records give the same outputs, whether they come from the radio, from t
 a crash, or from a file on a workstation.
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from edge.assignments import Assignments
 from edge.chunklog.records import Record, RecordKind
@@ -28,6 +30,9 @@ from vitalwire.contracts import (
 )
 from vitalwire.errors import InputError, WireError, WireReason
 from vitalwire.topics import Leaf
+
+INTERNAL_ERROR: Final = "internal_error"
+"""A fault of our own in one device's streams; it is counted and logged like a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,25 @@ class Pipeline:
         try:
             return (yield from self._process(record))
         except WireError as error:
-            self.refused[error.reason.value] += 1
-            return [Refusal(record.topic, error.reason.value, str(error))]
+            return [self._refuse(record.topic, error.reason.value, str(error))]
+
+    def _refuse(self, topic: str, reason: str, message: str) -> Refusal:
+        self.refused[reason] += 1
+        return Refusal(topic, reason, message)
+
+    def _contained(self, name: str, work: Asking[Event]) -> Asking[Output | Refusal]:
+        """Let a fault of ours cost one device its streams' state, and no other anything.
+
+        Stopping would be no better: after a restart the log gives the same record again.
+        """
+        try:
+            events = yield from work
+        except Exception as error:  # noqa: BLE001 - whatever it is, the ward goes on
+            self._devices[name].abandon_streams()
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            text = f"{type(error).__name__} at {where.name}:{where.lineno}: {error}"
+            return [self._refuse(name, INTERNAL_ERROR, text)]
+        return list(self._outputs(name, events))
 
     def finish(self) -> Asking[Output]:
         """The end of a recording: give everything that is pending."""
@@ -121,8 +143,7 @@ class Pipeline:
                 outputs: list[Output | Refusal] = []
                 for name, device in self._devices.items():
                     self._assign_device(name, device, now_ns)
-                    events = yield from device.tick(now_ns)
-                    outputs += self._outputs(name, events)
+                    outputs += yield from self._contained(name, device.tick(now_ns))
                 return outputs
             case RecordKind.RESUMED:
                 for device in self._devices.values():
@@ -140,18 +161,18 @@ class Pipeline:
             )
         if topic.leaf is Leaf.CHUNK and topic.signal is not None:
             chunk = wire.decode(record.payload, name, topic.signal)
-            events = yield from self._device(name, now_ns).chunk(chunk, now_ns)
-        elif topic.leaf is Leaf.STATUS:
+            device = self._device(name, now_ns)
+            return (yield from self._contained(name, device.chunk(chunk, now_ns)))
+        if topic.leaf is Leaf.STATUS:
             status = messages.load(DeviceStatus, record.payload)
-            events = yield from self._device(name, now_ns).status(status, now_ns)
-        elif topic.leaf is Leaf.COMMAND:
+            device = self._device(name, now_ns)
+            return (yield from self._contained(name, device.status(status, now_ns)))
+        if topic.leaf is Leaf.COMMAND:
             command = messages.load(Command, record.payload)
             if command.device != name:
                 raise WireError(WireReason.BAD_JSON, f"Command: device: expected {name}")
-            events = self._command(name, command, now_ns)
-        else:
-            return []
-        return list(self._outputs(name, events))
+            return list(self._outputs(name, self._command(name, command, now_ns)))
+        return []
 
     def _command(self, name: str, command: Command, now_ns: int) -> list[Event]:
         if name not in self._devices:

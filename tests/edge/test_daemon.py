@@ -1,17 +1,17 @@
 """The daemon as a process, against a real broker: what it says, what it survives, how it ends."""
 
-import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.ledger import OUTBOX
 from tests.edge.mqtt_client import SiteClient
 from tests.edge.pipeline.streams import cut, even, piece
 from tests.servers import HOST, Mosquitto, find_binary, free_port, wait_until
@@ -107,9 +107,7 @@ def test_a_data_folder_that_cannot_be_written(mosquitto: Mosquitto, tmp_path: Pa
     refuses(config(tmp_path, mosquitto.port, data=unwritable), 2, "data_dir")
 
 
-def test_a_second_daemon_on_the_same_folder(
-    own_mosquitto: Mosquitto, tmp_path: Path
-) -> None:
+def test_a_second_daemon_on_the_same_folder(own_mosquitto: Mosquitto, tmp_path: Path) -> None:
     with gateway(tmp_path / "edge", own_mosquitto.port) as first:
         folder = tmp_path / "second"
         folder.mkdir()
@@ -189,6 +187,7 @@ def test_an_alarm_survives_kill_and_is_told_once(
     daemon.kill()
     client.wait(lambda: heard_status(client)[-1] == {"online": False}, "the last will")
     daemon.start()
+    client.wait(lambda: heard_status(client)[-1] != {"online": False}, "it is back")
     (alarm,) = active_now(own_mosquitto.port)
     assert alarm["alarm_id"] == start["alarm_id"]
     client.say(
@@ -311,21 +310,20 @@ def test_a_full_disk_loses_nothing(
         for payload in payloads[100:]:
             client.publish(CHUNKS, payload)
         alarm = client.wait_for_alarm("disk_full", "start", GATEWAY)
-        assert alarm["priority"] == "high" or alarm["priority"] == "medium"
+        assert alarm["priority"] != "low"
         assert process.running, process.log[-3000:]
         (told,) = active_now(own_mosquitto.port, GATEWAY)
         assert told["alarm_id"] == alarm["alarm_id"]
         ballast.unlink()
         wait_until(
             lambda: n_logged(small_disk) == len(payloads),
-            lambda_text(process, small_disk),
+            f"all chunks in the log\n{process.log[-2000:]}",
             60,
         )
         client.wait(
-            lambda: any(a["kind"] == "disk_full" and not a["active"]
-                        for a in client.of(Leaf.ALARM, GATEWAY)),
+            lambda: any(not one["active"] for one in client.of(Leaf.ALARM, GATEWAY)),
             "the end of the alarm",
-        )  # fmt: skip
+        )
         client.wait_for_alarm("lead_off", "start")
         assert process.stop() == 0, process.log[-3000:]
         assert "Traceback" not in process.log
@@ -337,27 +335,14 @@ def test_a_full_disk_loses_nothing(
         assert stored(small_disk, "beat") == len(beats)
 
 
-def lambda_text(process: GatewayProcess, data: Path) -> str:
-    return f"all chunks in the log, {n_logged(data)} are\n{process.log[-2000:]}"
-
-
 def n_logged(data: Path) -> int:
     """Distinct chunks in the log: what came twice counts once."""
     return len({one.payload for one in records_of_log(data) if one.topic == CHUNKS})
 
 
 def stored(data: Path, measurement: str) -> int:
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(data / "store.sqlite")) as store:
         (count,) = store.execute(
             "SELECT count(*) FROM points WHERE measurement = ?", (measurement,)
         ).fetchone()
         return int(count)
-
-
-def test_the_files_of_a_gateway(daemon: GatewayProcess) -> None:
-    assert daemon.stop() == 0
-    assert (daemon.data / OUTBOX).exists()
-    assert {os.path.splitext(name)[1] for name in files(daemon.data)}  # noqa: PTH122

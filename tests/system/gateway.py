@@ -92,9 +92,9 @@ def gateway(folder: Path, broker_port: int, more: str = "") -> Iterator[GatewayP
         process.stop()
 
 
-def offline_outputs(data: Path) -> list[Output]:
+def offline_outputs(data: Path, site: str = SITE) -> list[Output]:
     """What the pipeline makes of a gateway's chunk log, in one go, on a desk."""
-    outputs = analyze(records_of_log(data), SITE)
+    outputs = analyze(records_of_log(data), site)
     return [one for one in outputs if isinstance(one, Output)]
 
 

@@ -64,6 +64,8 @@ def analyze_log(folder: Path, site: str | None) -> list[StreamResult]:
     results, sites = _streams(records_of_log(folder))
     if site is None and len(sites) > 1:
         raise InputError(f"{folder}: has sites {', '.join(sorted(sites))}: choose with --site")
+    if site is not None and site not in sites:
+        raise InputError(f"{folder}: no site {site!r}; it has {', '.join(sorted(sites))}")
     chosen = site or next(iter(sites), "home")
     by_device = {key[0]: result for key, result in results.items()}
     for event in events_of(analyze(records_of_log(folder), chosen)):

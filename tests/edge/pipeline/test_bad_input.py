@@ -533,7 +533,7 @@ def test_a_device_at_a_thousand_times_its_rate_is_limited(
 
 def test_it_recovers_when_it_slows_down() -> None:
     settings = PipelineSettings(max_speed=10.0, backlog_s=20.0)
-    flood = piece(None, 0.0, 280.0)
+    flood = piece(None, 0.0, 300.0)
     chunks = cut(flood, even(flood))
     fast = messages_of(arriving(flood, chunks[:1000], every_ns=200_000))
     slow = [
@@ -543,7 +543,7 @@ def test_it_recovers_when_it_slows_down() -> None:
     gateway = Gateway(settings)
     told = gateway.take([*fast, *slow])
     behind = [sample for sample in beats(told) if sample > chunks[1000].first_sample]
-    assert len(behind) > 140
+    assert len(behind) > 110
     assert {reason for reason, _ in gaps(told)} == {GapReason.LOST}
 
 

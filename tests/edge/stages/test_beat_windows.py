@@ -98,9 +98,7 @@ def test_the_window_is_the_signal_around_the_beat() -> None:
     (window,) = run(x, linked([1000]), FRAMES)
     at_s = 1000 / FS + np.arange(N_WINDOW) / WINDOW_FS_HZ - BEFORE_S
     assert window.inputs["beat"].shape == (1, N_WINDOW)
-    np.testing.assert_allclose(
-        window.inputs["beat"][0], np.sin(2 * np.pi * at_s), atol=2e-4
-    )
+    np.testing.assert_allclose(window.inputs["beat"][0], np.sin(2 * np.pi * at_s), atol=2e-4)
 
 
 def test_intervals_before_and_behind() -> None:
