@@ -18,7 +18,7 @@ from vitalwire.contracts import (
     Receipt,
     Signal,
 )
-from vitalwire.errors import InputError
+from vitalwire.errors import ContractError, InputError
 
 
 class DevicePipeline:
