@@ -72,6 +72,5 @@ def test_decisions_are_numbered_and_have_their_three_parts() -> None:
     for page in pages:
         text = page.read_text()
         assert text.startswith(f"# {int(page.name[:3])}. ")
-        assert re.findall(r"^## (\w+)", text, re.MULTILINE) == [
-            "Context", "Decision", "Consequences",
-        ]  # fmt: skip
+        parts = re.findall(r"^(?:## |\*\*)(\w+)", text, re.MULTILINE)
+        assert parts == ["Context", "Decision", "Consequences"], page.name

@@ -1,6 +1,6 @@
 """From a path to results: a recording, or the streams of a chunk log."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from edge.chunklog.reader import open_reader
@@ -23,7 +23,11 @@ STREAM_ID = 1
 
 
 def analyze_path(
-    path: Path, *, site: str | None = None, lead_state_known: bool = False
+    path: Path,
+    *,
+    site: str | None = None,
+    leads: Sequence[str] | None = None,
+    lead_state_known: bool = False,
 ) -> list[StreamResult]:
     """The pipeline over whatever lies at `path`.
 
@@ -34,7 +38,8 @@ def analyze_path(
     """
     if path.is_dir():
         return analyze_log(path, site)
-    return [analyze_recording(open_recording(path), lead_state_known=lead_state_known)]
+    recording = open_recording(path, leads=leads)
+    return [analyze_recording(recording, lead_state_known=lead_state_known)]
 
 
 def analyze_recording(recording: Recording, *, lead_state_known: bool = False) -> StreamResult:

@@ -13,6 +13,9 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     site: Annotated[str | None, typer.Option(help="Of a chunk log with several sites.")] = None,
+    leads: Annotated[
+        str | None, typer.Option(help="Which leads, as 1-2 or MLII,V1; the first is analysed.")
+    ] = None,
     lead_state: Annotated[
         str, typer.Option(help="known: a flat line is the heart's; unknown: nobody can tell.")
     ] = "unknown",
@@ -30,10 +33,16 @@ def command(
     from vitalwire.cli import analysis
     from vitalwire.cli.output import print_json
     from vitalwire.errors import InputError
+    from vitalwire.recordings.leads import parse_leads
 
     if lead_state not in ("known", "unknown"):
         raise InputError(f"--lead-state must be known or unknown, got {lead_state!r}")
-    results = analysis.analyze_path(record, site=site, lead_state_known=lead_state == "known")
+    results = analysis.analyze_path(
+        record,
+        site=site,
+        leads=parse_leads(leads) if leads else None,
+        lead_state_known=lead_state == "known",
+    )
     for result in results:
         paths = result.write(out)
         summary = result.summary()

@@ -51,12 +51,10 @@ def list_sets(json_: _JSON = False) -> None:
         )
         return
     for name, found in SETS.items():
-        size = (
-            f"{found.size_mb / 1000:.1f} GB" if found.size_mb > 999 else f"{found.size_mb} MB"
-        )
-        typer.echo(f"{name:16} {found.signal:4} {size:>8}  {found.licence:11} {found.about}")
+        typer.echo(f"{name:16} {found.signal:4} {found.licence:11} {found.about}")
         for place in places[name]:
-            typer.echo(f"{'':18}{place.records} records in {place.folder}")
+            size = f"{place.records} records, {place.bytes / 1e6:.1f} MB"
+            typer.echo(f"{'':18}{size} in {place.folder}")
     typer.echo(f"Looked in {', '.join(map(str, folders))}. Cite {CITATION}.")
 
 

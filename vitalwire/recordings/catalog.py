@@ -22,7 +22,6 @@ class DataSet:
     version: str
     signal: Signal
     about: str
-    size_mb: int  # roughly
     licence: str = "ODC-By 1.0"
     patient: str | None = None  # a patient's folder, by number
 
@@ -35,25 +34,25 @@ class DataSet:
 SETS: Final = {
     found.name: found
     for found in (
-        DataSet("mitdb", "1.0.0", Signal.ECG, "MIT-BIH Arrhythmia: 48 records, beats", 105),
-        DataSet("nstdb", "1.0.0", Signal.ECG, "MIT-BIH Noise Stress: noise to add", 35),
-        DataSet("vfdb", "1.0.0", Signal.ECG, "MIT-BIH Malignant Ventricular: VT, VF", 35),
-        DataSet("cudb", "1.0.0", Signal.ECG, "Creighton Ventricular Tachyarrhythmia", 7),
-        DataSet("afdb", "1.0.0", Signal.ECG, "MIT-BIH Atrial Fibrillation: 25 x 10 h", 610),
-        DataSet("svdb", "1.0.0", Signal.ECG, "MIT-BIH Supraventricular Arrhythmia", 75),
+        DataSet("mitdb", "1.0.0", Signal.ECG, "MIT-BIH Arrhythmia: 48 records, beats"),
+        DataSet("nstdb", "1.0.0", Signal.ECG, "MIT-BIH Noise Stress: noise to add"),
+        DataSet("vfdb", "1.0.0", Signal.ECG, "MIT-BIH Malignant Ventricular: VT, VF"),
+        DataSet("cudb", "1.0.0", Signal.ECG, "Creighton Ventricular Tachyarrhythmia"),
+        DataSet("afdb", "1.0.0", Signal.ECG, "MIT-BIH Atrial Fibrillation: 25 x 10 h"),
+        DataSet("svdb", "1.0.0", Signal.ECG, "MIT-BIH Supraventricular Arrhythmia"),
         DataSet(
-            "challenge-2017", "1.0.0", Signal.ECG, "CinC 2017: AF from a wearable", 1_400
+            "challenge-2017", "1.0.0", Signal.ECG, "CinC 2017: AF from a wearable"
         ),
         DataSet(
-            "chbmit", "1.0.0", Signal.EEG, "CHB-MIT scalp EEG: seizures", 42_600,
+            "chbmit", "1.0.0", Signal.EEG, "CHB-MIT scalp EEG: seizures",
             patient="chb{:02}",
         ),
         DataSet(
-            "siena-scalp-eeg", "1.0.0", Signal.EEG, "Siena scalp EEG: adults' seizures", 20_300,
+            "siena-scalp-eeg", "1.0.0", Signal.EEG, "Siena scalp EEG: adults' seizures",
             licence="CC BY 4.0", patient="PN{:02}",
         ),
         DataSet(
-            "eegmmidb", "1.0.0", Signal.EEG, "EEG motor imagery: 109 people, 64 leads", 3_400,
+            "eegmmidb", "1.0.0", Signal.EEG, "EEG motor imagery: 109 people, 64 leads",
             patient="S{:03}",
         ),
     )
