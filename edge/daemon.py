@@ -9,10 +9,10 @@ last snapshot, replays the log from there, and drops what the outbox already has
 
 import asyncio
 import logging
-import shutil
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from edge.chunklog.records import Record, RecordKind
 from edge.config import EdgeSettings
 from edge.delivery.courier import Courier
 from edge.delivery.render import live, render, render_gateway
-from edge.disk import DiskBudget, DiskUse
+from edge.disk import DiskBudget
 from edge.gateway_alarms import GatewayAlarms
 from edge.gateway_status import GatewayStatus, figures, look
 from edge.inference import Model
@@ -89,6 +89,7 @@ class Daemon:
         self.chunks = 0
         self._own_commands = topics.device_topic(settings.site, settings.gateway, Leaf.COMMAND)
         self._ordered: deque[Command] = deque()
+        self._budget = DiskBudget(settings.disk_reserve_bytes, settings.log.segment_bytes)
         self._disk_short = ""
         self._telling = asyncio.Lock()
         self.ready = asyncio.Event()
@@ -122,16 +123,30 @@ class Daemon:
         try:
             self._recover()
             async with self._link:
-                await self._link.first_connection(self._settings.broker_timeout_s)
-                self.ready.set()
-                systemd.notify("READY=1")
-                await self._run_tasks(stop)
-                systemd.notify("STOPPING=1")
-                await self._say_goodbye()
+                if await self._connect(stop):
+                    self.ready.set()
+                    systemd.notify("READY=1")
+                    await self._run_tasks(stop)
+                    systemd.notify("STOPPING=1")
+                    await self._say_goodbye()
         finally:
             for sink in self._sinks:
                 sink.close()
             self.ledger.close()
+
+    async def _connect(self, stop: asyncio.Event) -> bool:
+        """Wait for the broker; False if `stop` came first."""
+        connecting = asyncio.create_task(
+            self._link.first_connection(self._settings.broker_timeout_s), name="edge-connect"
+        )
+        stopping = asyncio.create_task(stop.wait(), name="edge-stop")
+        await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not connecting.done():
+            connecting.cancel()
+            return False
+        connecting.result()
+        return True
 
     async def _run_tasks(self, stop: asyncio.Event) -> None:
         settings = self._settings
@@ -298,21 +313,15 @@ class Daemon:
 
     async def _make_room(self) -> None:
         """Others fill the disk too: waveforms go first, then vitals, never an alarm."""
-        settings, ledger = self._settings, self.ledger
-        budget = DiskBudget(settings.disk_reserve_bytes, settings.log.segment_bytes)
-        use = DiskUse(
-            free_bytes=shutil.disk_usage(settings.data_dir).free,
-            log_bytes=ledger.log.stats().file_bytes,
-            vitals_bytes=ledger.outbox.used_bytes,
-        )
-        plan = budget.plan(use)
+        ledger = self.ledger
+        plan = self._budget.plan(ledger.disk_use())
         if plan.log_max_bytes is not None:
             await asyncio.to_thread(ledger.log.evict, plan.log_max_bytes)
         if plan.vitals_bytes:
             await asyncio.to_thread(ledger.outbox.evict, plan.vitals_bytes)
-        self._disk_short = (
-            "the disk is full, and there is nothing left to evict" if plan.full else ""
-        )
+        left = replace(ledger.disk_use(), vitals_bytes=0)
+        full = self._budget.plan(left).full
+        self._disk_short = "the disk is full, and nothing is left to evict" if full else ""
 
     async def _snapshot(self) -> None:
         try:
@@ -455,7 +464,7 @@ def _batched(
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"cannot use {folder} for the gateway's data ({error.strerror}): set data_dir to a "

@@ -18,7 +18,8 @@ from edge.chunklog.lock import FolderLock
 from edge.config import EdgeSettings, InfluxSettings
 from edge.ledger import CHUNKS
 from edge.mqtt import MqttLink
-from vitalwire import topics
+from vitalwire import messages, topics
+from vitalwire.contracts import Receipt
 from vitalwire.errors import InputError, UnavailableError
 from vitalwire.topics import Leaf
 
@@ -69,13 +70,15 @@ def _broker(settings: EdgeSettings) -> tuple[Verdict, str]:
     where = f"{settings.broker.host}:{settings.broker.port}"
     topic = topics.device_topic(settings.site, "doctor", Leaf.RECEIPT)
 
+    note = Receipt("doctor", "doctor", True, "a check of the broker", time.time_ns())
+
     async def round_trip() -> float:
         start = time.monotonic()
         name = f"vitalwire-doctor-{os.getpid()}"
         async with MqttLink(settings.broker, name, [topic], clean=True) as link:
             await link.first_connection(_BROKER_S)
             async with asyncio.timeout(_BROKER_S):
-                await link.publish(topic, b"{}")
+                await link.publish(topic, messages.dump(note))
                 await link.receive(1)
         return time.monotonic() - start
 

@@ -6,9 +6,8 @@ the outbox once, whatever was killed in between.
 """
 
 import asyncio
-import logging
+import shutil
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 from edge.chunklog.log import ChunkLog
 from edge.chunklog.reader import LogReader
@@ -17,9 +16,8 @@ from edge.chunklog.snapshots import SnapshotStore, pack
 from edge.config import EdgeSettings
 from edge.delivery.entries import Entry, Lane
 from edge.delivery.outbox import Outbox
+from edge.disk import DiskUse
 from edge.stages.items import State
-
-log = logging.getLogger(__name__)
 
 CHUNKS = "chunks"  # folder of the chunk log, inside the data folder
 SNAPSHOTS = "snapshots"
@@ -43,7 +41,7 @@ class Ledger:
     """
 
     def __init__(self, settings: EdgeSettings, lanes: dict[str, Collection[Lane]]) -> None:
-        folder: Path = settings.data_dir
+        folder = self._folder = settings.data_dir
         self.snapshots = SnapshotStore(folder / SNAPSHOTS)
         self._saved = self.snapshots.load()
         self.log = ChunkLog(
@@ -132,6 +130,20 @@ class Ledger:
             await self._flush()
             await asyncio.to_thread(self.snapshots.write, offset, packed)
             self.log.keep_from = offset
+
+    def disk_use(self) -> DiskUse:
+        """What is free on the disk, and what could be evicted from it.
+
+        Room inside the outbox's file is free too: it is there for the alarms to come.
+        """
+        path = self._folder / OUTBOX
+        used_bytes = self.outbox.used_bytes
+        room_bytes = max(path.stat().st_size - used_bytes, 0)
+        return DiskUse(
+            free_bytes=shutil.disk_usage(self._folder).free + room_bytes,
+            log_bytes=self.log.stats().file_bytes,
+            vitals_bytes=used_bytes,  # alarms among them stay, whatever is asked for
+        )
 
     def close(self) -> None:
         self.outbox.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from typing import Final
 
@@ -34,6 +35,7 @@ def configure_logging(verbose: bool) -> None:
 
 async def serve(settings: EdgeSettings) -> None:
     """Run a daemon until SIGTERM or SIGINT."""
+    os.umask(0o027)  # what is recorded is not for every user of the machine
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

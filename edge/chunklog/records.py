@@ -21,7 +21,7 @@ class RecordKind(IntEnum):
 
     MESSAGE = 1  # came over MQTT: topic and payload as they were
     TICK = 2  # the gateway's clock
-    RESUMED = 3  # the daemon started anew
+    RESUMED = 3  # the gateway listens again: after a start, after the broker was away
     ASSIGNMENTS = 4  # who wears what, from here on
 
 

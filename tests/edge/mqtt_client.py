@@ -33,7 +33,7 @@ class SiteClient:
         self._device = device
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._hear
-        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_subscribe = self._subscribed
         self._ready = threading.Event()
         self._port = port
         self.heard: list[Heard] = []
@@ -48,6 +48,9 @@ class SiteClient:
     def __exit__(self, *exception: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _subscribed(self, *_: object) -> None:
+        self._ready.set()
 
     def _hear(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self.heard.append(Heard(message.topic, bytes(message.payload), message.retain))

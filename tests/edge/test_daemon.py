@@ -1,4 +1,4 @@
-"""The daemon as a process, against a real broker: what it says, what it survives, how it ends."""
+"""The daemon as a process, against a real broker: what it says, survives, and refuses."""
 
 import sqlite3
 import subprocess
@@ -32,7 +32,8 @@ CHUNKS = topics.signal_topic(SITE, "w1", Signal.ECG, Leaf.CHUNK)
 def config(folder: Path, port: int, *, data: Path | None = None, more: str = "") -> Path:
     path = folder / "edge.toml"
     path.write_text(
-        f'site = "{SITE}"\ndata_dir = "{data or folder / "data"}"\nbroker_timeout_s = 1\n{more}\n'
+        f'site = "{SITE}"\ndata_dir = "{data or folder / "data"}"\n'
+        f"broker_timeout_s = 1\n{more}\n"
         f'[broker]\nhost = "{HOST}"\nport = {port}\n'
     )
     return path

@@ -4,13 +4,14 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.chunklog.records import Record, RecordKind
-from edge.inference import Model
+from edge.inference import Model, run_round
 from edge.offline import records_of
 from edge.pipeline.gateway import Output, Pipeline, Refusal
 from edge.rounds import run_rounds
@@ -44,7 +45,7 @@ class Piece:
 
     @property
     def n_samples(self) -> int:
-        return self.data.shape[1]
+        return int(self.data.shape[1])
 
     def encode(self, chunk: Chunk) -> bytes:
         return wire.encode(chunk, self.scale, self.offset)
@@ -84,7 +85,7 @@ def cut(
             data=of.data[:, a:b],
             lead_state_known=True,
         )
-        for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False))
+        for i, (a, b) in enumerate(pairwise(edges))
     ]
 
 
@@ -153,10 +154,7 @@ def play(
     done = run_rounds(pipeline, enumerate(log), models)
     out = [one for _, outputs in done for one in outputs]
     if finish:
-        finishing = pipeline.finish()
-        from edge.inference import run_round
-
-        out += run_round([finishing], models)[0]
+        out += run_round([pipeline.finish()], models)[0]
     return out
 
 

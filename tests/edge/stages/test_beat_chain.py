@@ -1,5 +1,7 @@
 """No interval reaches across what could not be read, whenever the beats are decided."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +40,7 @@ def test_the_word_does_not_depend_on_when_a_beat_is_decided(
         while waiting and waiting[0] + delay < 20 * (frame + 1):
             told.append(chain.rr_s(waiting.pop(0)))
     expected: list[float | None] = [None] * min(1, len(beats))
-    for before, sample in zip(beats, beats[1:], strict=False):
+    for before, sample in pairwise(beats):
         broken = any(before < 20 * frame <= sample for frame in unreadable)
         expected.append(None if broken else (sample - before) / FS)
     assert told == expected

@@ -1,6 +1,7 @@
 """Each beat is asked about once, in order, with what was known in time."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def run(
     windows = BeatWindows(FS)
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(x)}), len(x)]
     out: list[BeatWindow] = []
-    for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(edges)):
         if i == restore_at:
             saved = unpack(pack(windows.state()))
             windows = BeatWindows(FS)

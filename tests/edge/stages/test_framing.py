@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def pieces(whole: Chunk, cuts: Sequence[int]) -> list[Chunk]:
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < whole.n_samples}), whole.n_samples]
     return [
         replace(whole, first_sample=whole.first_sample + a, data=whole.data[:, a:b])
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in pairwise(edges)
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from vitalwire.cli import _COMMANDS, app
 
@@ -35,8 +36,6 @@ PATHS = paths()
 
 def help_of(path: tuple[str, ...]) -> str:
     """What `--help` shows, without a process for each."""
-    from typer.testing import CliRunner
-
     shown = CliRunner().invoke(app, [*path, "--help"])
     assert shown.exit_code == 0, shown.output
     return shown.output
@@ -66,8 +65,6 @@ def test_a_command_that_is_not_there(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
 def test_an_option_that_is_not_there(path: tuple[str, ...]) -> None:
-    from typer.testing import CliRunner
-
     done = CliRunner().invoke(app, [*path, "--no-such-option"])
     assert done.exit_code == 2
     assert "no-such-option" in done.output

@@ -32,7 +32,8 @@ def test_list_fetch_list(cache: Path) -> None:
     assert sets["mitdb"]["licence"] == "ODC-By 1.0"
     assert sets["chbmit"]["present"] == []
     plain = runner.invoke(app, ["data", "list"])
-    assert f"2 records in {cache / 'ecg/mitdb'}" in plain.stdout
+    assert "2 records, 0.3 MB" in plain.stdout
+    assert str(cache / "ecg/mitdb") in plain.stdout
 
 
 def test_check_fetches_again_what_went_bad(cache: Path) -> None:
