@@ -23,6 +23,7 @@ from edge.assignments import Assignments
 from edge.chunklog.records import Record, RecordKind
 from edge.config import EdgeSettings
 from edge.delivery.courier import Courier
+from edge.delivery.entries import Entry
 from edge.delivery.render import live, render, render_gateway
 from edge.disk import DiskBudget
 from edge.gateway_alarms import GatewayAlarms
@@ -91,6 +92,7 @@ class Daemon:
         self._ordered: deque[Command] = deque()
         self._budget = DiskBudget(settings.disk_reserve_bytes, settings.log.segment_bytes)
         self._disk_short = ""
+        self._unsaid: list[Entry] = []  # of the gateway itself, refused by the disk
         self._telling = asyncio.Lock()
         self.ready = asyncio.Event()
 
@@ -344,18 +346,20 @@ class Daemon:
         await self._tell(self._analyse([(offset, record)]))
 
     async def _tell_gateway(self, events: Sequence[AlarmEvent | Receipt]) -> None:
-        if not events:
+        """Alarms of the gateway itself. It is often the disk that they are about."""
+        self._unsaid += [render(event, self._settings.site, None) for event in events]
+        if not self._unsaid:
             return
-        entries = [render(event, self._settings.site, None) for event in events]
+        batch = list(self._unsaid)
         try:
-            await self.ledger.put_alarms(entries)
-        except UnavailableError:  # it is the disk that the alarm is about: say it at least
-            for event in events:
-                leaf = Leaf.ALARM if isinstance(event, AlarmEvent) else Leaf.RECEIPT
-                topic = topics.device_topic(self._settings.site, event.device, leaf)
-                self._link.send(topic, messages.dump(event))
-        self.courier.wake()
-        await self._publish_open_alarms(self._settings.gateway)
+            await self.ledger.put_alarms(batch)
+            self._unsaid = [entry for entry in self._unsaid if entry not in batch]
+        except UnavailableError:  # said at least, and put again with the next
+            for entry in batch[-len(events) :] if events else []:
+                self._link.send(entry.topic or "", entry.payload or b"")
+        if events:
+            self.courier.wake()
+            await self._publish_open_alarms(self._settings.gateway)
 
     async def _reread_assignments(self) -> None:
         path = self._settings.assignments

@@ -11,18 +11,16 @@ class GatewayAlarms:
     def __init__(self, site: str, gateway: str) -> None:
         self._alarms = Alarms(site, gateway)
         self._full = False
-        self._count = 0
 
     def disk(self, problem: str, now_ns: int) -> list[AlarmEvent]:
         """Say whether the disk takes what must be kept; `problem` is "" when it does."""
         if bool(problem) == self._full:
             return []
         self._full = bool(problem)
-        self._count += self._full
         condition = Condition(
             kind=AlarmKind.DISK_FULL,
             active=self._full,
-            sample=self._count,  # no samples here: the alarm's number, so that ids differ
+            sample=now_ns // 1_000_000,  # no samples here: its time in ms names the alarm
             time_ns=now_ns,
             onset_ns=now_ns,
             signal=None,
@@ -43,8 +41,8 @@ class GatewayAlarms:
         return self._alarms.open()
 
     def state(self) -> State:
-        return {"alarms": self._alarms.state(), "full": self._full, "count": self._count}
+        return {"alarms": self._alarms.state(), "full": self._full}
 
     def restore(self, state: State) -> None:
         self._alarms.restore(state["alarms"])
-        self._full, self._count = state["full"], state["count"]
+        self._full = state["full"]

@@ -10,9 +10,9 @@ from typing import Final
 
 from edge.chunklog.records import Record, RecordKind
 from edge.config import PipelineSettings
-from edge.stages.limiter import RateLimiter
+from edge.stages.limiter import MessageLimiter, RateLimiter
 from vitalwire import messages, topics, wire
-from vitalwire.contracts import Command, DeviceInfo, DeviceStatus
+from vitalwire.contracts import Command, DeviceInfo, DeviceStatus, Signal
 from vitalwire.errors import WireError, WireReason
 from vitalwire.topics import Leaf, Topic
 
@@ -34,7 +34,8 @@ class Intake:
 
     def __init__(self, site: str, settings: PipelineSettings) -> None:
         self._site, self._settings = site, settings
-        self._limiters: dict[str, RateLimiter] = {}
+        self._limiters: dict[str, RateLimiter] = {}  # by device and signal
+        self._message_limiters: dict[str, MessageLimiter] = {}  # by device
         self.refused: Counter[str] = Counter()
 
     def admit(self, topic: str, payload: bytes, arrival_ns: int) -> Record | None:
@@ -73,8 +74,24 @@ class Intake:
             self._check_chunk(topic, payload, arrival_ns)
         elif topic.leaf in _JSON:
             messages.load(_JSON[topic.leaf], payload)
+            self._check_rate(topic.device, arrival_ns)
         else:
             raise WireError(WireReason.BAD_TOPIC, f"a gateway does not read {topic.leaf.value}")
+
+    def _check_rate(self, device: str, arrival_ns: int) -> None:
+        limiter = self._message_limiters.get(device)
+        if limiter is None:
+            self._check_room(len(self._message_limiters))
+            limiter = self._message_limiters[device] = MessageLimiter()
+        if not limiter.push(arrival_ns):
+            raise _TooMuchError("expected a few messages a second beside the signal")
+
+    def _check_room(self, taken: int) -> None:
+        if taken >= len(Signal) * self._settings.max_devices:
+            raise _TooMuchError(
+                f"expected at most {self._settings.max_devices} devices: raise [pipeline] "
+                "max_devices, or check who publishes"
+            )
 
     def _check_chunk(self, topic: Topic, payload: bytes, arrival_ns: int) -> None:
         assert topic.signal is not None
@@ -82,8 +99,7 @@ class Intake:
         key = f"{topic.device}/{topic.signal.value}"
         limiter = self._limiters.get(key)
         if limiter is None:
-            if len(self._limiters) >= 2 * self._settings.max_devices:
-                raise _TooMuchError(f"expected at most {self._settings.max_devices} devices")
+            self._check_room(len(self._limiters))
             limiter = self._limiters[key] = RateLimiter(
                 self._settings.max_speed, self._settings.backlog_s
             )

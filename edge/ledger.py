@@ -86,8 +86,17 @@ class Ledger:
         self._on_safe.append(call)
 
     async def put_alarms(self, entries: list[Entry]) -> None:
-        """On return alarms and receipts are fsynced; putting them again changes nothing."""
-        await asyncio.to_thread(self.outbox.put_alarm, entries)
+        """On return alarms and receipts are fsynced; putting them again changes nothing.
+
+        What they came from is fsynced first: else a crash could leave an alarm that the log
+        does not give again, and that nobody could ever end.
+        """
+
+        def put() -> None:
+            self.log.sync()
+            self.outbox.put_alarm(entries)
+
+        await asyncio.to_thread(put)
 
     async def flush(self) -> bool:
         """Make everything processed so far safe; whether there was anything.

@@ -13,6 +13,34 @@ from vitalwire.contracts import Chunk
 COUNTERS: Final = ("limited_signal", "limited_messages")
 
 
+class MessageLimiter:
+    """Limit the messages beside the signal: statuses, infos and commands of one device.
+
+    Parameters
+    ----------
+    max_hz : float
+        Messages a second, in the long run.
+    burst : int
+        Messages that may come at once.
+    """
+
+    def __init__(self, max_hz: float = 5.0, burst: int = 200) -> None:
+        self._max_hz, self._burst = max_hz, float(burst)
+        self._left = self._burst
+        self._last_ns: int | None = None
+
+    def push(self, arrival_ns: int) -> bool:
+        """Whether the message may pass."""
+        # A clock that is set back gives nothing, one set forward at most a full bucket.
+        elapsed_s = max(0, arrival_ns - (self._last_ns or arrival_ns)) / 1e9
+        self._left = min(self._burst, self._left + self._max_hz * elapsed_s)
+        self._last_ns = arrival_ns
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
 class RateLimiter:
     """Limit one signal of one device.
 

@@ -11,7 +11,7 @@ from edge.offline import analyze, device_name, plausible_start_ns, records_of
 from edge.results import StreamResult, events_of
 from vitalwire import topics, wire
 from vitalwire.cli.output import progress
-from vitalwire.contracts import Chunk, Event, Signal
+from vitalwire.contracts import Chunk, Epoch, Event, Signal
 from vitalwire.errors import InputError, WireError
 from vitalwire.recordings.chunks import chunks as cut_chunks
 from vitalwire.recordings.chunks import encode
@@ -110,6 +110,8 @@ def _streams(
         if key not in results:
             name = f"{chunk.device}_{chunk.signal.value}_{chunk.stream_id:08x}"
             start_ns = chunk.t0_ns - round(chunk.first_sample / chunk.fs * 1e9)
+            if chunk.epoch is Epoch.BOOT:  # its clock tells no date: as the gateway heard it
+                start_ns = record.arrival_ns - round(end_s * 1e9)
             results[key] = StreamResult(device_name(name), chunk.fs, start_ns, end_s)
         results[key].duration_s = max(results[key].duration_s, end_s)
     return results, sites
