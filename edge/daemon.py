@@ -85,11 +85,10 @@ class Daemon:
         self.courier = Courier(self.ledger.outbox, sinks)
         self._sinks = sinks
         self._started_ns = time.time_ns()
-        self._assignments_text: str | None = None
         self._reconnected = asyncio.Event()
         self.chunks = 0
         self._own_commands = topics.device_topic(settings.site, settings.gateway, Leaf.COMMAND)
-        self._ordered: deque[Command] = deque()
+        self._ordered: deque[tuple[Delivery, Command]] = deque()
         self._budget = DiskBudget(settings.disk_reserve_bytes, settings.log.segment_bytes)
         self._disk_short = ""
         self._unsaid: list[Entry] = []  # of the gateway itself, refused by the disk
@@ -202,7 +201,6 @@ class Daemon:
         try:
             self.pipeline.restore(state["pipeline"])
             self._gateway_alarms.restore(state["gateway_alarms"])
-            self._assignments_text = state["assignments"]
         except (KeyError, TypeError, ValueError, IndexError, VitalwireError) as error:
             self.pipeline = self._make_pipeline()
             self._gateway_alarms = GatewayAlarms(self._settings.site, self._settings.gateway)
@@ -215,7 +213,6 @@ class Daemon:
         return {
             "pipeline": self.pipeline.state(),
             "gateway_alarms": self._gateway_alarms.state(),
-            "assignments": self._assignments_text,
         }
 
     # --- from the broker ----------------------------------------------------------------
@@ -235,8 +232,9 @@ class Daemon:
     async def _obey(self) -> None:
         """Commands about the gateway's own alarms, which no record of the log is about."""
         while self._ordered:
-            command = self._ordered.popleft()
+            delivery, command = self._ordered.popleft()
             await self._tell_gateway(self._gateway_alarms.command(command, time.time_ns()))
+            self.ledger.when_safe(partial(self._link.ack, delivery))
 
     def _append(self, deliveries: deque[Delivery]) -> list[tuple[int, Record]]:
         """Put what may enter into the log, as far as the disk takes it."""
@@ -245,8 +243,10 @@ class Daemon:
             delivery = deliveries[0]
             record = self._intake.admit(delivery.topic, delivery.payload, delivery.arrival_ns)
             if record is not None and record.topic == self._own_commands:
-                self._ordered.append(messages.load(Command, record.payload))
-            elif record is not None:
+                self._ordered.append((delivery, messages.load(Command, record.payload)))
+                deliveries.popleft()
+                continue
+            if record is not None:
                 try:
                     batch.append((self.ledger.append(record), record))
                 except UnavailableError as error:
@@ -278,13 +278,14 @@ class Daemon:
         urgent = [event for event in events if isinstance(event, AlarmEvent | Receipt)]
         if urgent:
             entries = [render(event, self._settings.site, None) for event in urgent]
+            alarms = [event.device for event in urgent if isinstance(event, AlarmEvent)]
+            # As of now: what another task finds meanwhile is not safe yet.
+            active = {device: self.pipeline.open_alarms(device) for device in alarms}
             async with self._telling:  # in the order in which they came about
                 await self._insist(partial(self.ledger.put_alarms, entries))
+                for device, still_open in active.items():
+                    self._publish_active(device, still_open)
             self.courier.wake()
-            for device in dict.fromkeys(
-                event.device for event in urgent if isinstance(event, AlarmEvent)
-            ):
-                await self._publish_open_alarms(device)
         for message in live(events, self._settings.site):
             self._link.send(message.topic, message.payload)
 
@@ -316,12 +317,12 @@ class Daemon:
     async def _make_room(self) -> None:
         """Others fill the disk too: waveforms go first, then vitals, never an alarm."""
         ledger = self.ledger
-        plan = self._budget.plan(ledger.disk_use())
+        plan = self._budget.plan(await asyncio.to_thread(ledger.disk_use))
         if plan.log_max_bytes is not None:
             await asyncio.to_thread(ledger.log.evict, plan.log_max_bytes)
         if plan.vitals_bytes:
             await asyncio.to_thread(ledger.outbox.evict, plan.vitals_bytes)
-        left = replace(ledger.disk_use(), vitals_bytes=0)
+        left = replace(await asyncio.to_thread(ledger.disk_use), vitals_bytes=0)
         full = self._budget.plan(left).full
         self._disk_short = "the disk is full, and nothing is left to evict" if full else ""
 
@@ -359,7 +360,9 @@ class Daemon:
                 self._link.send(entry.topic or "", entry.payload or b"")
         if events:
             self.courier.wake()
-            await self._publish_open_alarms(self._settings.gateway)
+            self._publish_open_alarms(self._settings.gateway)
+            # No record of the log gives these alarms again: only a snapshot knows them.
+            await self._snapshot()
 
     async def _reread_assignments(self) -> None:
         path = self._settings.assignments
@@ -367,13 +370,12 @@ class Daemon:
             return
         try:
             text = await asyncio.to_thread(path.read_text)
-            if text == self._assignments_text:
+            if text == self.pipeline.assignments_text:
                 return
             Assignments.parse(text)
         except (OSError, UnicodeDecodeError, InputError) as error:
             self._intake.refuse("assignments", "bad_assignments", f"{path}: {error}")
             return
-        self._assignments_text = text
         await self._note(Record(RecordKind.ASSIGNMENTS, time.time_ns(), "", text.encode()))
 
     async def _sign_of_life(self) -> None:
@@ -394,17 +396,20 @@ class Daemon:
             await self._note(Record(RecordKind.RESUMED, time.time_ns()))
             await self._publish_status()
             for device in [*self.pipeline.devices, self._settings.gateway]:
-                await self._publish_open_alarms(device)
+                self._publish_open_alarms(device)
 
-    async def _publish_open_alarms(self, device: str) -> None:
+    def _publish_open_alarms(self, device: str) -> None:
         own = device == self._settings.gateway
-        alarms = self._gateway_alarms.open() if own else self.pipeline.open_alarms(device)
+        open_now = self._gateway_alarms.open() if own else self.pipeline.open_alarms(device)
+        self._publish_active(device, open_now)
+
+    def _publish_active(self, device: str, alarms: Sequence[AlarmEvent]) -> None:
         payload = b"[" + b",".join(messages.dump(alarm) for alarm in alarms) + b"]"
         topic = topics.device_topic(self._settings.site, device, Leaf.ALARMS_ACTIVE)
         self._link.send_retained(topic, payload)
 
     async def _publish_status(self) -> None:
-        status = await asyncio.to_thread(self.status)
+        status = await self.status()
         topic = topics.gateway_status(self._settings.site, self._settings.gateway)
         self._link.send_retained(topic, messages.dump(status))
         point = render_gateway(
@@ -415,21 +420,24 @@ class Daemon:
         except UnavailableError as error:
             log.error("no status point", extra={"error": str(error)})
 
-    def status(self) -> GatewayStatus:
+    async def status(self) -> GatewayStatus:
         """The gateway as it is now."""
+        devices = list(self.pipeline.devices)  # here: in a thread it would change meanwhile
         stats = self.ledger.log.stats()
-        return look(
+        measure = partial(
+            look,
             self._settings.data_dir,
             started_ns=self._started_ns,
-            devices=len(list(self.pipeline.devices)),
-            open_alarms=sum(len(self.pipeline.open_alarms(d)) for d in self.pipeline.devices),
+            devices=len(devices),
+            open_alarms=sum(len(self.pipeline.open_alarms(device)) for device in devices),
             chunks=self.chunks,
-            refused=self._intake.refused,
+            refused=self._intake.refused.copy(),
+            discarded=self._link.discarded,
             patients=self.pipeline.patients(),
-            sinks=self.courier.status(),
             log_bytes=stats.file_bytes,
             evicted_bytes=stats.evicted.n_bytes,
         )
+        return await asyncio.to_thread(lambda: measure(sinks=self.courier.status()))
 
     async def _say_goodbye(self) -> None:
         """Everything safe, a snapshot, what can be delivered delivered, then offline."""

@@ -26,6 +26,7 @@ class GatewayStatus:
     open_alarms: int
     chunks: int
     refused: Mapping[str, int]
+    discarded: int  # messages that memory had no room for; the broker brings them again
     patients: Mapping[str, str]  # who wears what, pseudonyms
     sinks: Sequence[Mapping[str, Any]]
     log_bytes: int
@@ -44,6 +45,7 @@ def look(
     open_alarms: int,
     chunks: int,
     refused: Mapping[str, int],
+    discarded: int,
     patients: Mapping[str, str],
     sinks: Sequence[SinkStatus],
     log_bytes: int,
@@ -59,6 +61,7 @@ def look(
         open_alarms=open_alarms,
         chunks=chunks,
         refused=dict(refused),
+        discarded=discarded,
         patients=dict(patients),
         sinks=[asdict(sink) for sink in sinks],
         log_bytes=log_bytes,

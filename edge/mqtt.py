@@ -26,7 +26,7 @@ from vitalwire.errors import UnavailableError
 log = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 100_000
-"""Deliveries in memory; more are left to the broker, which delivers them again."""
+"""Deliveries in memory; more are left to the broker, until the next connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class MqttLink:
         self._arrived = asyncio.Event()
         self._published: dict[int, asyncio.Future[None]] = {}
         self._connection = 0
+        self._session_kept = False
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.refusal: str | None = None
@@ -86,7 +87,7 @@ class MqttLink:
 
     def _configure(self, will: LastWill | None) -> None:
         client, broker = self._client, self._broker
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
+        client.reconnect_delay_set(min_delay=1, max_delay=5)
         client.max_inflight_messages_set(1000)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
@@ -222,14 +223,26 @@ class MqttLink:
             return
         self.refusal = None
         self._connection += 1
-        # A session that the broker kept has its subscriptions, and what was queued for them
-        # comes in its order. To subscribe again would bring retained messages in between.
-        if flags.session_present or not self._subscriptions:
-            self._ready()
-        else:
+        self._session_kept = flags.session_present
+        if self._subscriptions:
+            # Always: a session that was made by a connection which broke before its SUBACK has
+            # none. A subscription replaces itself, so this doubles nothing.
             client.subscribe(self._subscriptions)
+        else:
+            self._ready()
 
-    def _subscribed(self, *_: object) -> None:
+    def _subscribed(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self.refusal = "it may not subscribe to its site's topics"
+            log.error("the broker denies a subscription")
+            return
         self._ready()
 
     def _ready(self) -> None:
@@ -246,14 +259,21 @@ class MqttLink:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        # Now, not at the next CONNACK: a PUBACK that is queued while paho connects again would
+        # go out before CONNECT, and the broker would throw us out for it.
+        self._connection += 1
         if reason.is_failure and not self._closing:
             log.warning("disconnected from the broker", extra={"reason": str(reason)})
 
     def _message(
         self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage
     ) -> None:
+        if message.retain and self._session_kept:
+            # A kept session was sent every change in its place; this is said out of turn.
+            self._client.ack(message.mid, message.qos)
+            return
         if len(self._waiting) >= MAX_WAITING:
-            self.discarded += 1  # not acknowledged: the broker keeps it
+            self.discarded += 1  # not acknowledged: the broker brings it at a reconnection
             return
         self._waiting.append(
             Delivery(

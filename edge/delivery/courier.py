@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from edge.delivery.entries import Lane
 from edge.delivery.outbox import Outbox, Waiting
@@ -18,8 +19,11 @@ log = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
 
+T = TypeVar("T")
+
 _FIRST_S: Final = 0.5
 _CAP_S: Final = 60.0
+_OUTBOX_RETRY_S: Final = 1.0
 _PROBE: Final = 100  # entries in the first try after a failure, doubled with each success
 
 
@@ -156,8 +160,8 @@ class _Round:
     async def _deliver_next(self) -> bool:
         """Deliver one batch, of the urgent lane if anything is in it. False: nothing waits."""
         for lane in (lane for lane in Lane if lane in self._sink.lanes):
-            waiting = await asyncio.to_thread(
-                self._outbox.pending, self._sink.name, lane, self._limit
+            waiting = await self._ask_outbox(
+                partial(self._outbox.pending, self._sink.name, lane, self._limit)
             )
             if waiting:
                 await self._deliver(lane, waiting)
@@ -166,8 +170,8 @@ class _Round:
 
     async def _deliver(self, lane: Lane, waiting: Sequence[Waiting]) -> None:
         refused = await deliver_isolating(self._sink, [entry for _, entry in waiting])
-        await asyncio.to_thread(
-            self._outbox.advance, self._sink.name, lane, waiting[-1][0], refused
+        await self._ask_outbox(
+            partial(self._outbox.advance, self._sink.name, lane, waiting[-1][0], refused)
         )
         for _, reason in refused:
             log.error("refused for good", extra={"sink": self._sink.name, "reason": reason})
@@ -179,6 +183,16 @@ class _Round:
         self._failures = 0
         self._limit = min(self._sink.batch, self._limit * 2)
         self._progress.set()
+
+    async def _ask_outbox(self, call: Callable[[], T]) -> T:
+        """Ask until the outbox answers. A busy or full disk of our own is no fault of the sink:
+        it must not make an alarm wait for the sink's back-off, nor deliver a batch twice."""
+        while True:
+            try:
+                return await asyncio.to_thread(call)
+            except UnavailableError as error:
+                log.warning("the outbox does not answer", extra={"reason": str(error)})
+                await self._sleep(_OUTBOX_RETRY_S)
 
     async def _back_off(self, error: UnavailableError) -> None:
         if self._last_error is None:

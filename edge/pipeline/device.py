@@ -1,6 +1,6 @@
 """One wearable: its streams, whether it is there, and the life of its alarms."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from edge.inference import Asking
 from edge.pipeline.stream import AnalysisFactory, Item, SignalStream
@@ -10,11 +10,13 @@ from edge.stages.rules import check_limits
 from edge.stages.silence import SilenceWatch
 from vitalwire.contracts import (
     AlarmEvent,
+    Arrays,
     Chunk,
     Command,
     CommandAction,
     DeviceStatus,
     Event,
+    InferenceRequest,
     Receipt,
     Signal,
 )
@@ -39,6 +41,7 @@ class DevicePipeline:
         self._patient: str | None = None
         self._limits: Limits = {}  # of the patient
         self._ordered: Limits = {}  # by command, over the patient's
+        self._told: list[Event] = []  # in this call
 
     @property
     def patient(self) -> str | None:
@@ -57,32 +60,34 @@ class DevicePipeline:
 
     def chunk(self, chunk: Chunk, arrival_ns: int) -> Asking[Event]:
         """Take a chunk in any order."""
-        events = self._conditions(self._silence.heard(arrival_ns))
+        self._told += self._conditions(self._silence.heard(arrival_ns))
         if chunk.signal not in self._streams:
             self._streams[chunk.signal] = SignalStream(
                 self._device, chunk.signal, self._make_analysis, self._all_limits()
             )
         items = yield from self._streams[chunk.signal].push(chunk, arrival_ns)
-        return events + self._told(items, chunk.signal)
+        self._tell(items, chunk.signal)
+        return self.take()
 
     def status(self, status: DeviceStatus, arrival_ns: int) -> Asking[Event]:
         """What the device, or its bridge for it, says of itself.
 
         A goodbye ends its streams: what is pending is told now, since nothing will follow.
         """
-        events = self._conditions(self._silence.status(status, arrival_ns))
+        said = self._conditions(self._silence.status(status, arrival_ns))
         if not status.online and status.reason:
-            events = (yield from self.finish()) + events
-        return events
+            yield from self._finish_streams()
+        self._told += said
+        return self.take()
 
     def tick(self, now_ns: int) -> Asking[Event]:
         """The gateway's clock."""
-        events: list[Event] = []
         for signal, stream in self._streams.items():
             items = yield from stream.tick(now_ns)
-            events += self._told(items, signal)
-        events += self._conditions(self._silence.tick(now_ns))
-        return events + list(self._alarms.tick(now_ns))
+            self._tell(items, signal)
+        self._told += self._conditions(self._silence.tick(now_ns))
+        self._told += self._alarms.tick(now_ns)
+        return self.take()
 
     def resumed(self, now_ns: int) -> None:
         """The gateway was away: its silence is not the device's."""
@@ -90,11 +95,13 @@ class DevicePipeline:
 
     def finish(self) -> Asking[Event]:
         """The end of a recording: give everything that is pending."""
-        events: list[Event] = []
-        for signal, stream in self._streams.items():
-            items = yield from stream.finish()
-            events += self._told(items, signal)
-        return events
+        yield from self._finish_streams()
+        return self.take()
+
+    def take(self) -> list[Event]:
+        """What was told and not taken yet: after a fault, what came before it."""
+        told, self._told = self._told, []
+        return told
 
     def command(self, command: Command, now_ns: int) -> list[Event]:
         """Do what a person asked, and say what became of it."""
@@ -110,16 +117,19 @@ class DevicePipeline:
         """What went wrong so far, by signal and reason."""
         return {signal.value: one.counters() for signal, one in self._streams.items()}
 
-    def _told(self, items: Sequence[Item], signal: Signal) -> list[Event]:
-        events: list[Event] = []
+    def _finish_streams(self) -> Generator[list[InferenceRequest], list[Arrays], None]:
+        for signal, stream in self._streams.items():
+            items = yield from stream.finish()
+            self._tell(items, signal)
+
+    def _tell(self, items: Sequence[Item], signal: Signal) -> None:
         for item in items:
             if isinstance(item, Condition):
-                events += self._alarms.push(item, self._patient)
+                self._told += self._alarms.push(item, self._patient)
             elif isinstance(item, Advance):
-                events += self._alarms.advance(item.time_ns, signal)
+                self._told += self._alarms.advance(item.time_ns, signal)
             else:
-                events.append(item)
-        return events
+                self._told.append(item)
 
     def _conditions(self, conditions: Sequence[Condition]) -> list[Event]:
         return [

@@ -68,7 +68,7 @@ class Pipeline:
         self._site, self._classify, self._max_devices = site, classify, max_devices
         self._devices: dict[str, DevicePipeline] = {}
         self._assignments = Assignments.parse("")
-        self._assignments_text = ""
+        self.assignments_text = ""
         self.refused: Counter[str] = Counter()
 
     @staticmethod
@@ -101,10 +101,11 @@ class Pipeline:
         try:
             events = yield from work
         except Exception as error:  # noqa: BLE001 - whatever it is, the ward goes on
+            told = list(self._outputs(name, self._devices[name].take()))
             self._devices[name].abandon_streams()
             where = traceback.extract_tb(error.__traceback__)[-1]
             text = f"{type(error).__name__} at {where.name}:{where.lineno}: {error}"
-            return [self._refuse(name, INTERNAL_ERROR, text)]
+            return [*told, self._refuse(name, INTERNAL_ERROR, text)]
         return list(self._outputs(name, events))
 
     def finish(self) -> Asking[Output]:
@@ -199,7 +200,7 @@ class Pipeline:
             self._assignments = Assignments.parse(text)
         except InputError as error:  # the file was checked before it was logged
             return [Refusal("assignments", "bad_assignments", str(error))]
-        self._assignments_text = text
+        self.assignments_text = text
         for name, device in self._devices.items():
             self._assign_device(name, device, record.arrival_ns, anew=True)
         return []
@@ -228,13 +229,13 @@ class Pipeline:
     def state(self) -> State:
         return {
             "devices": {name: device.state() for name, device in self._devices.items()},
-            "assignments": self._assignments_text,
+            "assignments": self.assignments_text,
             "refused": dict(self.refused),
         }
 
     def restore(self, state: State) -> None:
-        self._assignments_text = state["assignments"]
-        self._assignments = Assignments.parse(self._assignments_text)
+        self.assignments_text = state["assignments"]
+        self._assignments = Assignments.parse(self.assignments_text)
         self.refused = Counter(state["refused"])
         for name, saved in state["devices"].items():
             device = DevicePipeline(self._site, name, self._make_analysis)

@@ -108,7 +108,7 @@ def _streams(
         key = (chunk.device, chunk.signal, chunk.stream_id)
         end_s = (chunk.first_sample + chunk.n_samples) / chunk.fs
         if key not in results:
-            name = f"{chunk.device}_{chunk.signal.value}_{chunk.stream_id:08x}"
+            name = f"{chunk.device[:48]}_{chunk.signal.value}_{chunk.stream_id:08x}"
             start_ns = chunk.t0_ns - round(chunk.first_sample / chunk.fs * 1e9)
             if chunk.epoch is Epoch.BOOT:  # its clock tells no date: as the gateway heard it
                 start_ns = record.arrival_ns - round(end_s * 1e9)

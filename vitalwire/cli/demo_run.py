@@ -94,7 +94,7 @@ async def run_demo(options: DemoOptions) -> dict[str, Any]:
         data_dir = Path(name)
         async with AsyncExitStack() as stack:
             port = await stack.enter_async_context(embedded_broker())
-            daemon = await stack.enter_async_context(_gateway(data_dir, port, seen.push))
+            daemon = await stack.enter_async_context(_gateway(data_dir, port, seen.push, stop))
             if not options.headless:
                 await stack.enter_async_context(_page(options, data_dir, port))
             _say(recording, options)
@@ -110,7 +110,7 @@ def _temporary() -> tempfile.TemporaryDirectory[str]:
 
 @asynccontextmanager
 async def _gateway(
-    data_dir: Path, port: int, on_event: Callable[[Event], None]
+    data_dir: Path, port: int, on_event: Callable[[Event], None], ended: asyncio.Event
 ) -> AsyncIterator[Daemon]:
     settings = EdgeSettings(
         site=SITE,
@@ -121,6 +121,7 @@ async def _gateway(
     daemon = Daemon(settings, on_event=on_event)
     stop = asyncio.Event()
     running_daemon = asyncio.create_task(daemon.run(stop), name="demo-gateway")
+    running_daemon.add_done_callback(lambda _: ended.set())  # by a fault: end the demo too
     ready = asyncio.create_task(daemon.ready.wait(), name="demo-gateway-ready")
     await asyncio.wait({running_daemon, ready}, return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
