@@ -109,23 +109,38 @@ class StreamResult:
         return text.getvalue()
 
     def _spans(self) -> list[tuple[float, float, str, str]]:
-        ends = {
-            event.alarm_id: event.ended_ns
-            for event in self.events
-            if isinstance(event, AlarmEvent) and event.ended_ns is not None
-        }
-        end_ns = self.start_ns + round(self.duration_s * 1e9)
-        spans = []
-        for alarm in self.alarms:
-            length_s = (ends.get(alarm.alarm_id, end_ns) - alarm.onset_ns) / 1e9
-            onset_s = (alarm.onset_ns - self.start_ns) / 1e9
-            spans.append((onset_s, max(length_s, 0.0), alarm.kind.value, "n/a"))
+        spans = [
+            ((onset_ns - self.start_ns) / 1e9, (end_ns - onset_ns) / 1e9, kind, "n/a")
+            for onset_ns, end_ns, kind in self._active_stretches()
+        ]
         for event in self.events:
             if isinstance(event, Episode) and event.end_ns is not None:
                 onset_s = (event.onset_ns - self.start_ns) / 1e9
                 length_s = (event.end_ns - event.onset_ns) / 1e9
                 spans.append((onset_s, length_s, event.kind, f"{event.confidence:.3f}"))
         return spans
+
+    def _active_stretches(self) -> list[tuple[int, int, str]]:
+        """When the condition of each alarm held; a latched alarm stays longer than that."""
+        recording_end_ns = self.start_ns + round(self.duration_s * 1e9)
+        since: dict[str, tuple[int, str]] = {}
+        stretches = []
+        for event in self.events:
+            if not isinstance(event, AlarmEvent):
+                continue
+            if event.active and event.alarm_id not in since:
+                first = event.phase is AlarmPhase.START
+                onset_ns = event.onset_ns if first else event.time_ns
+                since[event.alarm_id] = (onset_ns, event.kind.value)
+            elif not event.active and event.alarm_id in since:
+                onset_ns, kind = since.pop(event.alarm_id)
+                stretches.append(
+                    (onset_ns, max(event.ended_ns or event.time_ns, onset_ns), kind)
+                )
+        open_still = [
+            (onset, max(recording_end_ns, onset), kind) for onset, kind in since.values()
+        ]
+        return stretches + open_still
 
 
 def events_of(outputs: Iterable[Output | Refusal]) -> list[Event]:

@@ -1,4 +1,7 @@
-"""The gateway's pipeline as a QRS detector that can be scored: what ships is what is judged."""
+"""The gateway's pipeline as a QRS detector that can be scored.
+
+It is given one lead: how well it chooses between leads is not scored.
+"""
 
 from collections.abc import Sequence
 

@@ -21,6 +21,10 @@ BEAT_MODEL: Final = "ecg-beat"
 DECISION_DELAY_S: Final = 0.4
 """A beat that is not found by searching back is decided within this."""
 
+BACK_S: Final = 5.0
+"""So long the first lead must have been good before it is analysed again: to change leads
+means to learn the beats anew."""
+
 _CLASSES: Final = tuple(BeatClass)
 _UNREADABLE: Final = frozenset({SignalState.POOR, SignalState.LEAD_OFF})
 _SILENT: Final = frozenset({SignalState.LEAD_OFF, SignalState.FLAT})
@@ -35,8 +39,9 @@ def supported(fs: float) -> bool:
 class EcgAnalysis:
     """Frames of one ECG stream in; beats, quality, vitals and conditions out.
 
-    One lead is analysed: the first, until it is off or flat while another is good. Beats in
-    a stretch that cannot be analysed are not told, and no interval reaches across one.
+    One lead is analysed: the first. While it is off or flat, another that is good stands in
+    for it, until the first has been good again for `BACK_S`. Beats in a stretch that cannot be
+    analysed are not told, and no interval reaches across one or from one lead to another.
 
     Parameters
     ----------
@@ -55,6 +60,7 @@ class EcgAnalysis:
     ) -> None:
         self._name, self._fs, self._classify = name, fs, classify
         self._lead = 0
+        self._good_frames = 0  # in a row, of the first lead
         self._quality = [EcgLeadQuality(fs) for _ in range(n_leads)]
         self._told_states: list[SignalState | None] = [None] * n_leads
         self._past: deque[tuple[int, SignalState]] = deque(maxlen=_REMEMBERED_FRAMES)
@@ -232,7 +238,10 @@ class EcgAnalysis:
         return changes
 
     def _better_lead(self, states: Sequence[SignalState]) -> int | None:
-        """Another lead, where the present one is off or flat and that one is good."""
+        """The lead to change to, if there is one."""
+        self._good_frames = self._good_frames + 1 if states[0] is SignalState.GOOD else 0
+        if self._lead and self._good_frames * FRAME_S >= BACK_S:
+            return 0
         if states[self._lead] not in _SILENT:
             return None
         good = [lead for lead, state in enumerate(states) if state is SignalState.GOOD]
@@ -241,6 +250,7 @@ class EcgAnalysis:
     def state(self) -> State:
         return {
             "lead": self._lead,
+            "good_frames": self._good_frames,
             "quality": [quality.state() for quality in self._quality],
             "told_states": [state and state.value for state in self._told_states],
             "past": [[end, state.value] for end, state in self._past],
@@ -253,7 +263,7 @@ class EcgAnalysis:
         }
 
     def restore(self, state: State) -> None:
-        self._lead = state["lead"]
+        self._lead, self._good_frames = state["lead"], state["good_frames"]
         for quality, saved in zip(self._quality, state["quality"], strict=True):
             quality.restore(saved)
         self._told_states = [saved and SignalState(saved) for saved in state["told_states"]]

@@ -49,3 +49,15 @@ def test_the_lead_that_is_off_is_reported_though_the_other_is_analysed() -> None
 def events_of_one_lead() -> list[Event]:
     lead = bundled_recording().read(0, round(90 * FS))
     return events_of(analyze(records_of(chunks_of(lead, FS))))
+
+
+def test_the_first_lead_is_analysed_again_when_it_is_back() -> None:
+    """The stand-in may be much worse: nobody should stay with it for good."""
+    lead = bundled_recording().read(0, round(90 * FS))[0]
+    chunks = chunks_of(np.stack([lead, 0.02 * lead]), FS)
+    told = events_of(analyze(records_of(_lead_0_off(chunk, True) for chunk in chunks)))
+    beats = [event.sample / FS for event in told if isinstance(event, Beat)]
+    whole = [event.sample / FS for event in events_of_one_lead() if isinstance(event, Beat)]
+    back = OFF_S[1] + 8.0
+    lost = [at for at in whole if at > back and min(abs(at - b) for b in beats) > 0.1]
+    assert lost == []
