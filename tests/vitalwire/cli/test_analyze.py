@@ -60,7 +60,9 @@ def stretch_of_232(data_dir: Path, folder: Path) -> tuple[Path, np.ndarray[Any, 
 def start_ns(summary: dict[str, Any]) -> int:
     """Start of the recording on the clock of the events, from the first alarm's sample."""
     first = summary["alarms"][0]
-    return int(first["declared_ns"]) - round(first["declared_sample"] / 360 * 1e9)
+    sample: int = first["declared_sample"]
+    declared_ns: int = first["declared_ns"]
+    return declared_ns - round(sample / 360 * 1e9)
 
 
 def test_a_wfdb_record(data_dir: Path, tmp_path: Path) -> None:
