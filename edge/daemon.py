@@ -436,6 +436,7 @@ class Daemon:
             patients=self.pipeline.patients(),
             log_bytes=stats.file_bytes,
             evicted_bytes=stats.evicted.n_bytes,
+            bundles=sorted(self._models),
         )
         return await asyncio.to_thread(lambda: measure(sinks=self.courier.status()))
 

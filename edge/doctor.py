@@ -25,6 +25,7 @@ from vitalwire.topics import Leaf
 
 _EARLIEST_S: Final = 1_704_067_200  # 2024-01-01: a clock before it was never set
 _FREE_SHARE: Final = 0.05
+BUNDLES: Final = Path(__file__).parent / "bundles"
 _BROKER_S: Final = 5.0
 
 
@@ -182,7 +183,10 @@ def _assignments(settings: EdgeSettings) -> tuple[Verdict, str]:
 
 def _bundles(settings: EdgeSettings) -> tuple[Verdict, str]:
     del settings
-    return Verdict.OK, "none installed: beats are found, not classified"
+    found = sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))
+    if not found:
+        return Verdict.OK, f"none in {BUNDLES}: beats are found, not classified"
+    return Verdict.OK, f"{', '.join(found)} in {BUNDLES}"
 
 
 def _existing(folder: Path) -> Path:

@@ -34,7 +34,7 @@ class GatewayStatus:
     disk_free_bytes: int
     load: float
     rss_bytes: int
-    bundles: Sequence[str] = ()
+    bundles: Sequence[str]  # models that it runs
 
 
 def look(
@@ -50,6 +50,7 @@ def look(
     sinks: Sequence[SinkStatus],
     log_bytes: int,
     evicted_bytes: int,
+    bundles: Sequence[str],
 ) -> GatewayStatus:
     """Measure what only the machine knows, beside what the daemon gives."""
     return GatewayStatus(
@@ -69,6 +70,7 @@ def look(
         disk_free_bytes=shutil.disk_usage(data_dir).free,
         load=os.getloadavg()[0],
         rss_bytes=psutil.Process().memory_info().rss,
+        bundles=list(bundles),
     )
 
 

@@ -68,7 +68,6 @@ class GapReason(StrEnum):
     """Why a stream does not continue where it stopped."""
 
     LOST = "lost"  # chunks never came
-    LATE = "late"  # came after they had been given up
     REBOOT = "reboot"  # a new stream id
     FORMAT = "format"  # rate or lead count changed within a stream
     RESTART = "restart"  # a sample count that went backward within a stream
@@ -167,13 +166,6 @@ class Chunk:
     @property
     def n_samples(self) -> int:
         return int(self.data.shape[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """The gateway's clock, an input like any other: silence is seen through ticks."""
-
-    now_ns: int
 
 
 @dataclass(frozen=True, slots=True)

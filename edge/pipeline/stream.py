@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 from edge.inference import Asking
 from edge.stages.framing import Framer
-from edge.stages.items import Advance, Condition, Frame, Limits, State
+from edge.stages.items import Advance, Condition, Frame, Limits, State, Stateful
 from edge.stages.reassembly import Reassembler
 from edge.stages.timebase import Timebase
 from vitalwire.contracts import Chunk, Event, Gap, GapReason, Signal
@@ -33,7 +33,7 @@ UtcOf = Callable[[int], int]
 """From a sample of the stream to UTC, ns."""
 
 
-class Analysis(Protocol):
+class Analysis(Stateful, Protocol):
     """What is made of a signal's frames."""
 
     def push(self, frame: Frame, utc_of: UtcOf) -> Asking[Item]:
@@ -45,10 +45,6 @@ class Analysis(Protocol):
         ...
 
     def set_limits(self, limits: Limits) -> None: ...
-
-    def state(self) -> State: ...
-
-    def restore(self, state: State) -> None: ...
 
 
 AnalysisFactory = Callable[[StreamName, float, int, Limits], Analysis | None]
