@@ -11,21 +11,18 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from edge import systemd
+from edge.announcer import Announcer
 from edge.assignments import Assignments
 from edge.chunklog.records import Record, RecordKind
 from edge.config import EdgeSettings
 from edge.delivery.courier import Courier
-from edge.delivery.entries import Entry
-from edge.delivery.render import live, render, render_gateway
-from edge.disk import DiskBudget
+from edge.delivery.render import render, render_gateway
 from edge.gateway_alarms import GatewayAlarms
 from edge.gateway_status import GatewayStatus, figures, look
 from edge.inference import Model
@@ -34,7 +31,7 @@ from edge.ledger import Ledger
 from edge.mqtt import Delivery, LastWill, MqttLink
 from edge.pipeline.ecg import BEAT_MODEL
 from edge.pipeline.gateway import Pipeline, Refusal
-from edge.rounds import run_rounds
+from edge.rounds import batched, run_rounds
 from edge.sinks import make_sinks
 from edge.stages.items import State
 from vitalwire import messages, topics
@@ -83,16 +80,16 @@ class Daemon:
         sinks = make_sinks(settings, self._link.publish)
         self.ledger = Ledger(settings, {sink.name: sink.lanes for sink in sinks})
         self.courier = Courier(self.ledger.outbox, sinks)
+        self._announcer = Announcer(
+            settings, self._link, self.ledger, self.courier, self._open_alarms
+        )
         self._sinks = sinks
         self._started_ns = time.time_ns()
         self._reconnected = asyncio.Event()
         self.chunks = 0
         self._own_commands = topics.device_topic(settings.site, settings.gateway, Leaf.COMMAND)
         self._ordered: deque[tuple[Delivery, Command]] = deque()
-        self._budget = DiskBudget(settings.disk_reserve_bytes, settings.log.segment_bytes)
         self._disk_short = ""
-        self._unsaid: list[Entry] = []  # of the gateway itself, refused by the disk
-        self._telling = asyncio.Lock()
         self.ready = asyncio.Event()
 
     def _make_pipeline(self) -> Pipeline:
@@ -186,7 +183,7 @@ class Daemon:
         if state is not None:
             self._restore(state)
         count = 0
-        for batch in _batched(records, _BATCH):
+        for batch in batched(records, _BATCH):
             self._analyse(batch)
             count += len(batch)
         if records.evicted_bytes or records.damaged:
@@ -223,7 +220,7 @@ class Daemon:
             while deliveries:
                 # No await between the two: a snapshot must not see one without the other.
                 batch = self._append(deliveries)
-                await self._tell(self._analyse(batch))
+                await self._announcer.tell(self._analyse(batch))
                 await self._obey()
                 if deliveries:  # the disk is full: the rest stays unacknowledged meanwhile
                     await asyncio.sleep(_RETRY_S)
@@ -233,7 +230,7 @@ class Daemon:
         """Commands about the gateway's own alarms, which no record of the log is about."""
         while self._ordered:
             delivery, command = self._ordered.popleft()
-            await self._tell_gateway(self._gateway_alarms.command(command, time.time_ns()))
+            await self._tell_of_gateway(self._gateway_alarms.command(command, time.time_ns()))
             self.ledger.when_safe(partial(self._link.ack, delivery))
 
     def _append(self, deliveries: deque[Delivery]) -> list[tuple[int, Record]]:
@@ -273,32 +270,6 @@ class Daemon:
             self.ledger.processed(offset, entries)
         return told
 
-    async def _tell(self, events: Sequence[Event]) -> None:
-        """Alarms first, and only when they are safe; then what a screen shows live."""
-        urgent = [event for event in events if isinstance(event, AlarmEvent | Receipt)]
-        if urgent:
-            entries = [render(event, self._settings.site, None) for event in urgent]
-            alarms = [event.device for event in urgent if isinstance(event, AlarmEvent)]
-            # As of now: what another task finds meanwhile is not safe yet.
-            active = {device: self.pipeline.open_alarms(device) for device in alarms}
-            async with self._telling:  # in the order in which they came about
-                await self._insist(partial(self.ledger.put_alarms, entries))
-                for device, still_open in active.items():
-                    self._publish_active(device, still_open)
-            self.courier.wake()
-        for message in live(events, self._settings.site):
-            self._link.send(message.topic, message.payload)
-
-    async def _insist(self, put: Callable[[], Awaitable[None]]) -> None:
-        """An alarm waits for the disk, however long; everything behind it waits too."""
-        while True:
-            try:
-                await put()
-                return
-            except UnavailableError as error:
-                log.error("an alarm waits for the disk", extra={"error": str(error)})
-                await asyncio.sleep(_RETRY_S)
-
     # --- by the clock -------------------------------------------------------------------
 
     async def _flush(self) -> None:
@@ -312,19 +283,10 @@ class Daemon:
         if self.ledger.outbox.full:
             problem = "only undelivered alarms are left in the outbox, and it is full"
         problem = problem or self._disk_short
-        await self._tell_gateway(self._gateway_alarms.disk(problem, time.time_ns()))
+        await self._tell_of_gateway(self._gateway_alarms.disk(problem, time.time_ns()))
 
     async def _make_room(self) -> None:
-        """Others fill the disk too: waveforms go first, then vitals, never an alarm."""
-        ledger = self.ledger
-        plan = self._budget.plan(await asyncio.to_thread(ledger.disk_use))
-        if plan.log_max_bytes is not None:
-            await asyncio.to_thread(ledger.log.evict, plan.log_max_bytes)
-        if plan.vitals_bytes:
-            await asyncio.to_thread(ledger.outbox.evict, plan.vitals_bytes)
-        left = replace(await asyncio.to_thread(ledger.disk_use), vitals_bytes=0)
-        full = self._budget.plan(left).full
-        self._disk_short = "the disk is full, and nothing is left to evict" if full else ""
+        self._disk_short = await self.ledger.make_room()
 
     async def _snapshot(self) -> None:
         try:
@@ -336,7 +298,7 @@ class Daemon:
         """The pipeline's clock. Without a broker it stands: that silence is not a device's."""
         if self._link.connected:
             await self._note(Record(RecordKind.TICK, time.time_ns()))
-        await self._tell_gateway(self._gateway_alarms.tick(time.time_ns()))
+        await self._tell_of_gateway(self._gateway_alarms.tick(time.time_ns()))
 
     async def _note(self, record: Record) -> None:
         try:
@@ -344,24 +306,11 @@ class Daemon:
         except UnavailableError as error:
             log.error("cannot write the log", extra={"error": str(error)})
             return
-        await self._tell(self._analyse([(offset, record)]))
+        await self._announcer.tell(self._analyse([(offset, record)]))
 
-    async def _tell_gateway(self, events: Sequence[AlarmEvent | Receipt]) -> None:
-        """Alarms of the gateway itself. It is often the disk that they are about."""
-        self._unsaid += [render(event, self._settings.site, None) for event in events]
-        if not self._unsaid:
-            return
-        batch = list(self._unsaid)
-        try:
-            await self.ledger.put_alarms(batch)
-            self._unsaid = [entry for entry in self._unsaid if entry not in batch]
-        except UnavailableError:  # said at least, and put again with the next
-            for entry in batch[-len(events) :] if events else []:
-                self._link.send(entry.topic or "", entry.payload or b"")
-        if events:
-            self.courier.wake()
-            self._publish_open_alarms(self._settings.gateway)
-            # No record of the log gives these alarms again: only a snapshot knows them.
+    async def _tell_of_gateway(self, events: Sequence[AlarmEvent | Receipt]) -> None:
+        await self._announcer.tell_of_gateway(events)
+        if events:  # no record of the log gives these alarms again: only a snapshot knows them
             await self._snapshot()
 
     async def _reread_assignments(self) -> None:
@@ -396,17 +345,11 @@ class Daemon:
             await self._note(Record(RecordKind.RESUMED, time.time_ns()))
             await self._publish_status()
             for device in [*self.pipeline.devices, self._settings.gateway]:
-                self._publish_open_alarms(device)
+                self._announcer.publish_open_alarms(device)
 
-    def _publish_open_alarms(self, device: str) -> None:
+    def _open_alarms(self, device: str) -> Sequence[AlarmEvent]:
         own = device == self._settings.gateway
-        open_now = self._gateway_alarms.open() if own else self.pipeline.open_alarms(device)
-        self._publish_active(device, open_now)
-
-    def _publish_active(self, device: str, alarms: Sequence[AlarmEvent]) -> None:
-        payload = b"[" + b",".join(messages.dump(alarm) for alarm in alarms) + b"]"
-        topic = topics.device_topic(self._settings.site, device, Leaf.ALARMS_ACTIVE)
-        self._link.send_retained(topic, payload)
+        return self._gateway_alarms.open() if own else self.pipeline.open_alarms(device)
 
     async def _publish_status(self) -> None:
         status = await self.status()
@@ -464,15 +407,6 @@ async def _repeat(interval_s: float, call: Callable[[], Awaitable[None]]) -> Non
     while True:
         await asyncio.sleep(interval_s)
         await call()
-
-
-def _batched(
-    records: Iterable[tuple[int, Record]], n: int
-) -> Iterator[list[tuple[int, Record]]]:
-    """Lists of at most `n` (itertools.batched is of Python 3.12)."""
-    iterator = iter(records)
-    while batch := list(islice(iterator, n)):
-        yield batch
 
 
 def _make_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ the outbox once, whatever was killed in between.
 import asyncio
 import shutil
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from edge.chunklog.log import ChunkLog
 from edge.chunklog.reader import LogReader
@@ -16,7 +17,7 @@ from edge.chunklog.snapshots import SnapshotStore, pack
 from edge.config import EdgeSettings
 from edge.delivery.entries import Entry, Lane
 from edge.delivery.outbox import Outbox
-from edge.disk import DiskUse
+from edge.disk import DiskBudget, DiskUse
 from edge.stages.items import State
 
 CHUNKS = "chunks"  # folder of the chunk log, inside the data folder
@@ -58,6 +59,7 @@ class Ledger:
         except BaseException:
             self.log.close()
             raise
+        self._budget = DiskBudget(settings.disk_reserve_bytes, settings.log.segment_bytes)
         self._committed = self.outbox.committed_offset
         self._processed = self.log.end_offset
         self._waiting: list[Entry] = []
@@ -140,7 +142,24 @@ class Ledger:
             await asyncio.to_thread(self.snapshots.write, offset, packed)
             self.log.keep_from = offset
 
-    def disk_use(self) -> DiskUse:
+    async def make_room(self) -> str:
+        """Others fill the disk too: waveforms go first, then vitals, never an alarm.
+
+        Returns
+        -------
+        str
+            What is wrong, where nothing is left to evict; else "".
+        """
+        plan = self._budget.plan(await asyncio.to_thread(self._disk_use))
+        if plan.log_max_bytes is not None:
+            await asyncio.to_thread(self.log.evict, plan.log_max_bytes)
+        if plan.vitals_bytes:
+            await asyncio.to_thread(self.outbox.evict, plan.vitals_bytes)
+        left = replace(await asyncio.to_thread(self._disk_use), vitals_bytes=0)
+        full = self._budget.plan(left).full
+        return "the disk is full, and nothing is left to evict" if full else ""
+
+    def _disk_use(self) -> DiskUse:
         """What is free on the disk, and what could be evicted from it.
 
         Room inside the outbox's file is free too: it is there for the alarms to come.

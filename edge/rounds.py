@@ -1,6 +1,7 @@
 """Groups records into rounds: one record of a device at a time, many devices at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from edge.chunklog.records import Record
 from edge.inference import Model, run_round
@@ -35,3 +36,12 @@ def run_rounds(
             close()
     close()
     return done
+
+
+def batched(
+    records: Iterable[tuple[Offset, Record]], n: int
+) -> Iterator[list[tuple[Offset, Record]]]:
+    """Lists of at most `n` (itertools.batched is of Python 3.12)."""
+    iterator = iter(records)
+    while batch := list(islice(iterator, n)):
+        yield batch
