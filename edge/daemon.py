@@ -359,7 +359,7 @@ class Daemon:
             self._settings.site, self._settings.gateway, figures(status), status.time_ns
         )
         try:
-            await asyncio.to_thread(self.ledger.outbox.commit, [point], None)
+            await self.ledger.put_figures([point])
         except UnavailableError as error:
             log.error("no status point", extra={"error": str(error)})
 

@@ -100,6 +100,10 @@ class Ledger:
 
         await asyncio.to_thread(put)
 
+    async def put_figures(self, entries: list[Entry]) -> None:
+        """The gateway's own figures, which no record of the log gives."""
+        await asyncio.to_thread(self.outbox.commit, entries, None)
+
     async def flush(self) -> bool:
         """Make everything processed so far safe; whether there was anything.
 
