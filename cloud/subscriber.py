@@ -14,7 +14,7 @@ from typing import cast
 
 import aiomqtt
 
-from cloud.config import BrokerSettings
+from cloud.config import FeedBrokerSettings
 from cloud.inbound import subscriptions
 from cloud.inbox import Inbox
 from vitalwire.errors import UnavailableError
@@ -38,7 +38,7 @@ class Subscriber:
 
     def __init__(
         self,
-        settings: BrokerSettings,
+        settings: FeedBrokerSettings,
         site: str,
         max_queued: int,
         on_message: Callable[[str, bytes], None],
@@ -124,7 +124,7 @@ class Subscriber:
         )
 
 
-def _tls(settings: BrokerSettings) -> ssl.SSLContext | None:
+def _tls(settings: FeedBrokerSettings) -> ssl.SSLContext | None:
     if not settings.tls:
         return None
     context = ssl.create_default_context(cafile=settings.ca_file)

@@ -20,8 +20,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.config import BrokerSettings
 from vitalwire.errors import UnavailableError
+from vitalwire.settings import BrokerSettings
 
 log = logging.getLogger(__name__)
 

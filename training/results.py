@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from vitalwire.errors import InputError
+from vitalwire.recordings.atomic import staged
 
 RESULTS: Final = Path("docs") / "results.md"
 TEST_SET_LOG: Final = Path("docs") / "test-set-log.md"
@@ -33,9 +34,8 @@ def write_section(path: Path, name: str, text: str) -> None:
         page = head + section + rest.split(end, 1)[1]
     else:
         page = f"{page.rstrip()}\n\n{section}\n"
-    temporary = path.with_suffix(".part")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    with staged(path.parent, [path.name]) as work:
+        (work / path.name).write_text(page, encoding="utf-8")
 
 
 def log_test_set_look(path: Path, what: str, figures: str) -> None:

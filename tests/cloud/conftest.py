@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from cloud.config import BrokerSettings, FeedSettings
+from cloud.config import FeedBrokerSettings, FeedSettings
 from cloud.server import RunningFeed, running
 from tests.cloud.fake_gateway import SITE
 from tests.servers import Mosquitto
@@ -19,7 +19,7 @@ def settings_for(broker_port: int, folder: Path, **more: object) -> FeedSettings
     """Settings of a feed that takes a free port."""
     values: dict[str, object] = {
         "site": SITE,
-        "broker": BrokerSettings(port=broker_port, client_id="feed-test"),
+        "broker": FeedBrokerSettings(port=broker_port, client_id="feed-test"),
         "port": 0,
         "database": f"sqlite:///{folder / 'feed.db'}",
         **more,

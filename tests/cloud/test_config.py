@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.config import BrokerSettings, FeedSettings, load_settings
+from cloud.config import FeedBrokerSettings, FeedSettings, load_settings
 from vitalwire.errors import InputError
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "feed.toml"
@@ -11,7 +11,7 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "feed.toml"
 def test_shipped_file_writes_out_every_default() -> None:
     assert load_settings(SHIPPED).model_dump() == FeedSettings().model_dump()
     text = SHIPPED.read_text()
-    named = set(FeedSettings.model_fields) | set(BrokerSettings.model_fields)
+    named = set(FeedSettings.model_fields) | set(FeedBrokerSettings.model_fields)
     assert [name for name in named if f"{name} =" not in text and f"[{name}]" not in text] == []
 
 

@@ -5,9 +5,9 @@ import asyncio
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.config import BrokerSettings
 from edge.mqtt import MqttLink
 from tests.servers import HOST, Mosquitto
+from vitalwire.settings import BrokerSettings
 
 TOPIC = "vitalwire/v1/mqtt/chest/status"
 

@@ -16,10 +16,9 @@ from typing import Any, Final
 
 import typer
 
-from cloud.config import BrokerSettings as FeedBroker
-from cloud.config import FeedSettings
+from cloud.config import FeedBrokerSettings, FeedSettings
 from cloud.server import running
-from edge.config import BrokerSettings, EdgeSettings, PipelineSettings
+from edge.config import EdgeSettings, PipelineSettings
 from edge.daemon import Daemon
 from firmware_bridge.fault_specs import parse_faults
 from firmware_bridge.publisher import Broker
@@ -31,6 +30,7 @@ from vitalwire.contracts import AlarmEvent, AlarmPhase, Beat, Event, Vitals
 from vitalwire.recordings.bundled import bundled_recording
 from vitalwire.recordings.opening import open_recording
 from vitalwire.recordings.recording import Recording
+from vitalwire.settings import BrokerSettings
 
 SITE: Final = "demo"
 _LEAD_OFF: Final = "leadoff:at=30,for=12,lead=0"
@@ -137,7 +137,7 @@ async def _gateway(
 async def _page(options: DemoOptions, data_dir: Path, port: int) -> AsyncIterator[None]:
     settings = FeedSettings(
         site=SITE,
-        broker=FeedBroker(host=HOST, port=port),
+        broker=FeedBrokerSettings(host=HOST, port=port),
         port=options.port,
         database=f"sqlite:///{data_dir / 'feed.sqlite'}",
     )
