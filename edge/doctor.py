@@ -15,8 +15,8 @@ import urllib3
 
 from edge.assignments import Assignments
 from edge.chunklog.lock import FolderLock
+from edge.chunklog.reader import FOLDER
 from edge.config import EdgeSettings, InfluxSettings
-from edge.ledger import CHUNKS
 from edge.mqtt import MqttLink
 from vitalwire import messages, topics
 from vitalwire.contracts import Receipt
@@ -166,9 +166,9 @@ def _folder(settings: EdgeSettings) -> tuple[Verdict, str]:
     probe = folder / f".doctor-{os.getpid()}"
     probe.write_bytes(b"")
     probe.unlink()
-    if (folder / CHUNKS).is_dir():
+    if (folder / FOLDER).is_dir():
         try:
-            FolderLock(folder / CHUNKS).release()
+            FolderLock(folder / FOLDER).release()
         except InputError:
             return Verdict.OK, f"{folder} is writable; a gateway is running on it"
     return Verdict.OK, f"{folder} is writable"

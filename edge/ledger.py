@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from edge.chunklog.log import ChunkLog
-from edge.chunklog.reader import LogReader
+from edge.chunklog.reader import FOLDER, LogReader
 from edge.chunklog.records import Record
 from edge.chunklog.snapshots import SnapshotStore, pack
 from edge.config import EdgeSettings
@@ -20,7 +20,6 @@ from edge.delivery.outbox import Outbox
 from edge.disk import DiskBudget, DiskUse
 from edge.stages.items import State
 
-CHUNKS = "chunks"  # folder of the chunk log, inside the data folder
 SNAPSHOTS = "snapshots"
 OUTBOX = "outbox.sqlite"
 
@@ -46,7 +45,7 @@ class Ledger:
         self.snapshots = SnapshotStore(folder / SNAPSHOTS)
         self._saved = self.snapshots.load()
         self.log = ChunkLog(
-            folder / CHUNKS,
+            folder / FOLDER,
             max_bytes=settings.log.max_bytes,
             segment_bytes=settings.log.segment_bytes,
             at_least=self._saved[0] if self._saved else 0,

@@ -14,7 +14,7 @@ from edge.chunklog.records import Record, RecordKind
 from edge.inference import Model, run_round
 from edge.pipeline.ecg import BEAT_MODEL
 from edge.pipeline.gateway import Output, Pipeline, Refusal
-from edge.rounds import run_rounds
+from edge.rounds import batched, run_rounds
 from vitalwire import topics, wire
 from vitalwire.contracts import Chunk, Epoch, Samples, Signal
 from vitalwire.topics import Leaf
@@ -76,21 +76,10 @@ def analyze(
     """
     models = models or {}
     pipeline = Pipeline(site, classify=BEAT_MODEL in models, max_devices=1_000_000)
-    batch: list[tuple[int, Record]] = []
-    for item in enumerate(records):
-        batch.append(item)
-        if len(batch) == _ROUND:
-            yield from _outputs(pipeline, batch, models)
-            batch = []
-    yield from _outputs(pipeline, batch, models)
+    for batch in batched(enumerate(records), _ROUND):
+        for _, outputs in run_rounds(pipeline, batch, models):
+            yield from outputs
     yield from run_round([pipeline.finish()], models)[0]
-
-
-def _outputs(
-    pipeline: Pipeline, batch: list[tuple[int, Record]], models: Mapping[str, Model]
-) -> Iterator[Output | Refusal]:
-    for _, outputs in run_rounds(pipeline, batch, models):
-        yield from outputs
 
 
 def chunks_of(

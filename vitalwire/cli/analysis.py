@@ -5,8 +5,6 @@ from pathlib import Path
 
 from edge.chunklog.reader import open_reader
 from edge.chunklog.records import Record, RecordKind
-from edge.chunklog.segments import list_segments
-from edge.ledger import CHUNKS
 from edge.offline import analyze, device_name, plausible_start_ns, records_of
 from edge.results import StreamResult, events_of
 from vitalwire import topics, wire
@@ -88,10 +86,13 @@ def records_of_log(folder: Path) -> Iterator[Record]:
     InputError
         There is none.
     """
-    folder = folder / CHUNKS if (folder / CHUNKS).is_dir() else folder
-    if not list_segments(folder):
-        raise InputError(f"{folder}: expected a recording or a chunk log, found neither")
-    return (record for _, record in open_reader(folder))
+    try:
+        reader = open_reader(folder)
+    except InputError:
+        raise InputError(
+            f"{folder}: expected a recording or a chunk log, found neither"
+        ) from None
+    return (record for _, record in reader)
 
 
 def _streams(
