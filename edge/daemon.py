@@ -10,7 +10,7 @@ last snapshot, replays the log from there, and drops what the outbox already has
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -375,6 +375,7 @@ class Daemon:
             open_alarms=sum(len(self.pipeline.open_alarms(device)) for device in devices),
             chunks=self.chunks,
             refused=self._intake.refused.copy(),
+            streams=self._stream_counts(),
             discarded=self._link.discarded,
             patients=self.pipeline.patients(),
             log_bytes=stats.file_bytes,
@@ -382,6 +383,13 @@ class Daemon:
             bundles=sorted(self._models),
         )
         return await asyncio.to_thread(lambda: measure(sinks=self.courier.status()))
+
+    def _stream_counts(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for signals in self.pipeline.counters().values():
+            for of_signal in signals.values():
+                counts.update(of_signal)
+        return +counts  # what never happened is left out
 
     async def _say_goodbye(self) -> None:
         """Everything safe, a snapshot, what can be delivered delivered, then offline."""

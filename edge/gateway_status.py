@@ -26,6 +26,7 @@ class GatewayStatus:
     open_alarms: int
     chunks: int
     refused: Mapping[str, int]
+    streams: Mapping[str, int]  # chunks late, lost, doubled ... of all streams, by reason
     discarded: int  # messages that memory had no room for; the broker brings them again
     patients: Mapping[str, str]  # who wears what, pseudonyms
     sinks: Sequence[Mapping[str, Any]]
@@ -45,6 +46,7 @@ def look(
     open_alarms: int,
     chunks: int,
     refused: Mapping[str, int],
+    streams: Mapping[str, int],
     discarded: int,
     patients: Mapping[str, str],
     sinks: Sequence[SinkStatus],
@@ -62,6 +64,7 @@ def look(
         open_alarms=open_alarms,
         chunks=chunks,
         refused=dict(refused),
+        streams=dict(streams),
         discarded=discarded,
         patients=dict(patients),
         sinks=[asdict(sink) for sink in sinks],

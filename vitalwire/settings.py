@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from vitalwire.errors import ContractError, InputError
@@ -19,9 +27,9 @@ from vitalwire.topics import check_name
 S = TypeVar("S", bound=BaseSettings)
 
 
-def _checked(name: str) -> str:
+def _checked(name: str, info: ValidationInfo) -> str:
     try:
-        return check_name(name, "name")
+        return check_name(name, info.field_name or "name")
     except ContractError as error:
         raise ValueError(str(error)) from None
 
@@ -83,7 +91,7 @@ def _read_toml(path: Path, where: str, example: str) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise InputError(f"{where}: {error.strerror}; start from {example}") from None
+        raise InputError(f"cannot read the {where}: {error.strerror}; see {example}") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where}: not TOML: {error}") from None
 

@@ -6,7 +6,6 @@ a crash, or from a file on a workstation.
 """
 
 import traceback
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -69,7 +68,6 @@ class Pipeline:
         self._devices: dict[str, DevicePipeline] = {}
         self._assignments = Assignments.parse("")
         self.assignments_text = ""
-        self.refused: Counter[str] = Counter()
 
     @staticmethod
     def key(record: Record) -> str | None:
@@ -87,11 +85,7 @@ class Pipeline:
         try:
             return (yield from self._process(record))
         except WireError as error:
-            return [self._refuse(record.topic, error.reason.value, str(error))]
-
-    def _refuse(self, topic: str, reason: str, message: str) -> Refusal:
-        self.refused[reason] += 1
-        return Refusal(topic, reason, message)
+            return [Refusal(record.topic, error.reason.value, str(error))]
 
     def _contained(self, name: str, work: Asking[Event]) -> Asking[Output | Refusal]:
         """Let a fault of ours cost one device its streams' state, and no other anything.
@@ -105,7 +99,7 @@ class Pipeline:
             self._devices[name].abandon_streams()
             where = traceback.extract_tb(error.__traceback__)[-1]
             text = f"{type(error).__name__} at {where.name}:{where.lineno}: {error}"
-            return [*told, self._refuse(name, INTERNAL_ERROR, text)]
+            return [*told, Refusal(name, INTERNAL_ERROR, text)]
         return list(self._outputs(name, events))
 
     def finish(self) -> Asking[Output]:
@@ -230,13 +224,11 @@ class Pipeline:
         return {
             "devices": {name: device.state() for name, device in self._devices.items()},
             "assignments": self.assignments_text,
-            "refused": dict(self.refused),
         }
 
     def restore(self, state: State) -> None:
         self.assignments_text = state["assignments"]
         self._assignments = Assignments.parse(self.assignments_text)
-        self.refused = Counter(state["refused"])
         for name, saved in state["devices"].items():
             device = DevicePipeline(self._site, name, self._make_analysis)
             device.restore(saved)
