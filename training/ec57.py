@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MATCH_WINDOW_S: Final = 0.15  # EC57:2012, 4.3.1
-LEARNING_S: Final = 300.0  # EC57:2012, 4.3.1: the first five minutes are not scored
+MATCH_WINDOW_S: Final = 0.15  # of EC57
+LEARNING_S: Final = 300.0  # of EC57: the first five minutes are not scored
 Span = tuple[int, int]
 """First and last sample of a stretch, both inside."""
 
@@ -296,7 +296,7 @@ def confusion_matrix(pairs: Pairs) -> NDArray[np.int64]:
 
 
 def class_figures(matrix: NDArray[np.int64], aami_class: str) -> dict[str, float]:
-    """Sensitivity, +P and false positive rate of S or V in percent (EC57:2012, 4.3.3).
+    """Sensitivity, +P and false positive rate of S or V in percent.
 
     A fusion (for V) or unclassifiable beat (for both) that the device calls by the class
     counts neither way.
