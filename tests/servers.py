@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, cast
@@ -50,7 +51,7 @@ def wait_until(
         time.sleep(step_s)
 
 
-class Server:
+class Server(ABC):
     """One server process with a folder and a port of its own."""
 
     name = "server"
@@ -119,8 +120,9 @@ class Server:
             return False
         return True
 
+    @abstractmethod
     def _command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts it."""
 
 
 class HttpServer(Server):

@@ -3,6 +3,7 @@
 import asyncio
 
 import paho.mqtt.client as paho
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.mqtt import MqttLink
@@ -78,3 +79,22 @@ async def test_a_broker_restart_is_survived_within_seconds(own_mosquitto: Mosqui
             await other.publish(TOPIC, b"again")
             (delivery,) = await one.receive(10)
     assert delivery.payload == b"again"
+
+
+async def test_a_puback_of_a_broken_connection_is_not_sent(
+    own_mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """paho would queue it in front of its next CONNECT, for which a broker throws it out."""
+    async with link(own_mosquitto.port, "late") as one:
+        await one.first_connection(10)
+        await one.publish(TOPIC, b"to be acknowledged late")
+        async with asyncio.timeout(10):
+            (delivery,) = await one.receive(10)
+        acks: list[int] = []
+        monkeypatch.setattr(one._client, "ack", lambda mid, _qos: acks.append(mid))
+        own_mosquitto.stop()
+        async with asyncio.timeout(10):
+            while one._connection == delivery.connection:  # paho's thread has noticed
+                await asyncio.sleep(0.01)
+        one.ack(delivery)
+        assert acks == []
