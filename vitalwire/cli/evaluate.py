@@ -16,7 +16,10 @@ def _root() -> None:
 @app.command()
 def qrs(
     data: Annotated[
-        Path, typer.Option(help="Folder with mitdb records, or one that holds it.")
+        Path,
+        typer.Option(
+            envvar="VITALWIRE_DATA", help="Folder with mitdb records, or one that holds it."
+        ),
     ],
     records: Annotated[
         str | None, typer.Option(help="DS1, DS2, or names with commas; by default all.")
