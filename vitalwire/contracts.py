@@ -97,12 +97,19 @@ class AlarmKind(StrEnum):
     EXTREME_BRADYCARDIA = "extreme_bradycardia"
     EXTREME_TACHYCARDIA = "extreme_tachycardia"
     PAUSE = "pause"
+    SHOCKABLE_RHYTHM = "shockable_rhythm"  # ventricular fibrillation, flutter, tachycardia
+    VENTRICULAR_TACHYCARDIA = "ventricular_tachycardia"
+    VENTRICULAR_RUN = "ventricular_run"
+    ATRIAL_FIBRILLATION = "atrial_fibrillation"
+    BIGEMINY = "bigeminy"
+    TRIGEMINY = "trigeminy"
     DEVICE_SILENT = "device_silent"
     LEAD_OFF = "lead_off"
     POOR_SIGNAL = "poor_signal"
     FLAT_SIGNAL = "flat_signal"  # flat, and nobody knows whether the leads are on
     LOW_BATTERY = "low_battery"
     DISK_FULL = "disk_full"  # of the gateway: nothing but undelivered alarms is left to evict
+    MODEL_FAILED = "model_failed"  # of the gateway: a model gives no answers
 
     @property
     def category(self) -> AlarmCategory:
@@ -117,6 +124,12 @@ _PHYSIOLOGICAL = frozenset(
         AlarmKind.EXTREME_BRADYCARDIA,
         AlarmKind.EXTREME_TACHYCARDIA,
         AlarmKind.PAUSE,
+        AlarmKind.SHOCKABLE_RHYTHM,
+        AlarmKind.VENTRICULAR_TACHYCARDIA,
+        AlarmKind.VENTRICULAR_RUN,
+        AlarmKind.ATRIAL_FIBRILLATION,
+        AlarmKind.BIGEMINY,
+        AlarmKind.TRIGEMINY,
     }
 )
 
@@ -206,6 +219,8 @@ class Beat:
     label: BeatClass
     rr_s: float | None  # to the beat before; None after a gap or a poor stretch
     amplitude_mv: float
+    probability: float | None = None  # of the label, 0..1; None: nobody has classified it
+    activation: tuple[float, ...] = ()  # what spoke for the label, evenly over the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +236,19 @@ class Episode:
     onset_ns: int
     end_ns: int | None
     confidence: float  # 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Probabilities:
+    """What a model says of a stream now, at most one a second: for the screen and reports."""
+
+    device: str
+    signal: Signal
+    stream_id: int
+    sample: int  # up to which the signal was seen
+    time_ns: int
+    labels: tuple[str, ...]  # of a rhythm model: the values of `Rhythm`
+    values: tuple[float, ...]  # one for each label, sum 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +269,8 @@ class Vitals:
     analysable: float = 0.0  # share of the last minute that could be analysed, 0..1
 
 
-Evidence = Mapping[str, float | int | str | bool]
-"""What an alarm rests on, in words and numbers that fit on a screen."""
+Evidence = Mapping[str, float | int | str | bool | tuple[float, ...]]
+"""What an alarm rests on, in words, numbers and short rows of numbers that fit on a screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,5 +378,5 @@ class InferenceRequest:
     inputs: Arrays
 
 
-Event = Gap | Quality | Beat | Episode | Vitals | AlarmEvent | Receipt
+Event = Gap | Quality | Beat | Episode | Probabilities | Vitals | AlarmEvent | Receipt
 """What a pipeline returns."""

@@ -1,0 +1,191 @@
+"""Records as the rhythm model learns from them: its input, and what each hop may be called.
+
+A label here is a set: the classes that a hop may have. A stretch whose annotation leaves it
+open (an atrial flutter, a second around a change) allows more than one, and one that nobody
+annotated allows all; the loss then asks for no more than is known. Strong labels come from
+rhythm annotations (`+` with `(AFIB` and the like, WFDB), weak ones from a table of whole
+records (CinC 2017).
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.stages.model_signal import MODEL_FS_HZ, ModelSignal
+from edge.stages.rhythm_hops import N_HOP
+from vitalwire.contracts import Rhythm, Signal
+from vitalwire.errors import InputError
+from vitalwire.recordings import open_recording, read_annotations
+from vitalwire.recordings.annotations import Annotations
+
+LABELS: Final = tuple(Rhythm)
+ANY: Final = frozenset(Rhythm)
+
+_NORMAL, _AF, _OTHER = Rhythm.NORMAL, Rhythm.AF, Rhythm.OTHER
+_SHOCKABLE, _NOISE = Rhythm.SHOCKABLE, Rhythm.NOISE
+
+ALLOWED: Final[Mapping[str, frozenset[Rhythm]]] = {
+    **dict.fromkeys(("N", "NSR", "SBR", "SR"), frozenset({_NORMAL})),
+    "AFIB": frozenset({_AF}),
+    "AFL": frozenset({_AF, _OTHER}),  # flutter: CinC 2017 calls it other
+    **dict.fromkeys(("VT", "VFL", "VF", "VFIB"), frozenset({_SHOCKABLE})),
+    **dict.fromkeys(("B", "T", "SVTA", "NOD", "IVR", "AB", "BII", "HGEA"), frozenset({_OTHER})),
+    # Conduction and pacing alter the beat, not the rhythm.
+    **dict.fromkeys(("BI", "PREX", "P", "PM"), frozenset({_OTHER, _NORMAL})),
+    "NOISE": frozenset({_NOISE, _OTHER, _NORMAL}),
+    "ASYS": frozenset({_NOISE, _OTHER}),
+}
+"""What a stretch of each annotated rhythm may be called (mitdb's and vfdb's names)."""
+
+CHALLENGE_LABELS: Final[Mapping[str, Rhythm]] = {
+    "N": _NORMAL, "A": _AF, "O": _OTHER, "~": _NOISE,
+}  # fmt: skip
+
+TRANSITION_S: Final = 2.0  # after a change the old name is still allowed
+ECTOPY_WINDOW_S: Final = 10.0
+_ECTOPIC: Final = frozenset("AaJSVFEej")
+_MANY: Final = 3  # ectopic beats in the window: no longer a normal rhythm
+
+Allowed = NDArray[np.bool_]
+"""(n_hops, n_labels): True where the class is one that the hop may have."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RhythmRecord:
+    """One lead of one record."""
+
+    name: str
+    patient: str  # records of one person share it
+    x_mv: NDArray[np.float32]  # (n_samples,) at MODEL_FS_HZ, as `ModelSignal` gives it
+    allowed: Allowed
+    weak: bool  # the label is the whole record's
+
+    @property
+    def n_hops(self) -> int:
+        return len(self.allowed)
+
+
+def model_signal(x_mv: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
+    """A whole lead as the gateway's stage gives it; NaN holds the value before it."""
+    return ModelSignal(fs).push(filled(x_mv))
+
+
+def filled(x_mv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Missing samples take the value before them, as the gateway's framing does."""
+    known = ~np.isnan(x_mv)
+    if known.all():
+        return x_mv
+    index = np.maximum.accumulate(np.where(known, np.arange(len(x_mv)), 0))
+    return np.nan_to_num(x_mv[index])
+
+
+def challenge_records(
+    folder: Path, names: Iterable[str] | None = None
+) -> Iterator[RhythmRecord]:
+    """Records with a whole-record label in the folder's `REFERENCE*.csv`.
+
+    Raises
+    ------
+    InputError
+        No table, or a label that is none of N, A, O, ~.
+    """
+    wanted = None if names is None else set(names)
+    paths = {header.stem: header.with_suffix("") for header in folder.rglob("*.hea")}
+    for name, label in read_reference_table(folder).items():
+        if wanted is not None and name not in wanted:
+            continue
+        recording = open_recording(paths.get(name, folder / name), signal=Signal.ECG)
+        x = model_signal(recording.read()[0], recording.fs)
+        row = np.array([one is CHALLENGE_LABELS[label] for one in LABELS])
+        allowed = np.tile(row, (len(x) // N_HOP, 1))
+        if len(allowed):
+            yield RhythmRecord(name, name, x, allowed, weak=True)
+
+
+def read_reference_table(folder: Path) -> dict[str, str]:
+    """Record name to label, from the newest `REFERENCE*.csv` of a folder."""
+    tables = sorted(folder.glob("REFERENCE*.csv"))
+    if not tables:
+        raise InputError(f"{folder}: expected a REFERENCE.csv with a label for each record")
+    labels: dict[str, str] = {}
+    with tables[-1].open(newline="", encoding="utf-8") as table:
+        for row in csv.reader(table):
+            if len(row) != 2 or row[1] not in CHALLENGE_LABELS:
+                raise InputError(
+                    f"{tables[-1]}: expected lines such as A00001,N with a label of "
+                    f"{' '.join(CHALLENGE_LABELS)}, got {','.join(row)!r}"
+                )
+            labels[row[0]] = row[1]
+    return labels
+
+
+def annotated_record(path: Path, patient: str | None = None) -> list[RhythmRecord]:
+    """Every lead of a record with rhythm annotations, the first lead first."""
+    recording = open_recording(path, signal=Signal.ECG)
+    notes = read_annotations(path)
+    data = recording.read()
+    records = []
+    for lead, x_mv in zip(recording.leads, data, strict=True):
+        x = model_signal(x_mv, recording.fs)
+        allowed = allowed_of(notes, recording.fs, len(x) // N_HOP)
+        name = f"{path.name}/{lead}"
+        records.append(RhythmRecord(name, patient or path.name, x, allowed, weak=False))
+    return records
+
+
+def allowed_of(notes: Annotations, fs: float, n_hops: int) -> Allowed:
+    """What each hop may be called by the record's rhythm annotations.
+
+    A hop is known by its end: that is when it is answered. In a normal rhythm the ectopic
+    beats of the last `ECTOPY_WINDOW_S` decide whether "other" is allowed, or asked for.
+    """
+    hops_per_s = MODEL_FS_HZ / N_HOP
+    changes = [(sample / fs * hops_per_s, _sets(text)) for sample, text in notes.rhythms]
+    allowed = np.ones((n_hops, len(LABELS)), np.bool_)
+    for (at, names), (end, _) in zip(changes, [*changes[1:], (n_hops, ANY)], strict=True):
+        first, last = int(np.ceil(at)), int(np.ceil(end))
+        allowed[first:last] = [label in names for label in LABELS]
+    before = allowed.copy()
+    for at, _ in changes[1:]:
+        first = int(np.ceil(at))
+        last = min(first + round(TRANSITION_S * hops_per_s), n_hops)
+        allowed[first:last] |= before[max(first - 1, 0)]
+    _allow_ectopy(allowed, notes, fs)
+    return allowed
+
+
+def _allow_ectopy(allowed: Allowed, notes: Annotations, fs: float) -> None:
+    samples, symbols = notes.beats
+    ectopic_s = np.array(
+        [sample / fs for sample, one in zip(samples, symbols, strict=True) if one in _ECTOPIC]
+    )
+    if not len(ectopic_s):
+        return
+    end_s = (np.arange(len(allowed)) + 1) * N_HOP / MODEL_FS_HZ
+    recent = np.searchsorted(ectopic_s, end_s) - np.searchsorted(
+        ectopic_s, end_s - ECTOPY_WINDOW_S
+    )
+    normal, other = LABELS.index(_NORMAL), LABELS.index(_OTHER)
+    only_normal = allowed[:, normal] & (allowed.sum(axis=1) == 1)
+    allowed[only_normal & (recent > 0), other] = True
+    allowed[only_normal & (recent >= _MANY), normal] = False
+
+
+def _sets(text: str) -> frozenset[Rhythm]:
+    name = re.sub(r"[^A-Z]", "", text.upper())
+    return ALLOWED.get(name, ANY)
+
+
+def hop_weights(records: Sequence[RhythmRecord]) -> NDArray[np.float64]:
+    """Hops of each class that are certain, (n_labels,)."""
+    certain = np.zeros(len(LABELS))
+    for record in records:
+        single = record.allowed.sum(axis=1) == 1
+        certain += record.allowed[single].sum(axis=0)
+    return certain
