@@ -1,0 +1,1 @@
+"""What the gateway said against what people annotated: pure scoring, reports, pages."""
