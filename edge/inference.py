@@ -4,9 +4,12 @@ A pipeline never runs a model. It yields lists of `InferenceRequest` and is resu
 outputs, in the same order. A round advances every pipeline to its next question, gathers the
 questions by model into one batch each, and resumes. So a thousand wearables cost a few
 batched calls, and the same pipeline runs offline over one file.
+
+A model may fail, the ward may not: a request that gets no usable answer is answered with
+nothing, an empty mapping, and whoever runs the rounds is told which model it was.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -28,8 +31,17 @@ class Model(Protocol):
         ...
 
 
-def run_round(asking: Sequence[Asking[T]], models: Mapping[str, Model]) -> list[list[T]]:
+ToldOf = Callable[[str, str], None]
+"""Hears of every call of a model: its name, and what was wrong with its answers or ""."""
+
+
+def run_round(
+    asking: Sequence[Asking[T]], models: Mapping[str, Model], told_of: ToldOf | None = None
+) -> list[list[T]]:
     """Run every pipeline to its end, answering all questions of a round in one batch a model.
+
+    A request that its model gave no answer to, or none that is finite, is answered with an
+    empty mapping, and `told_of` hears why.
 
     Returns
     -------
@@ -39,7 +51,7 @@ def run_round(asking: Sequence[Asking[T]], models: Mapping[str, Model]) -> list[
     Raises
     ------
     ContractError
-        A pipeline asks for a model that is not there, or a model answers fewer than asked.
+        A pipeline asks for a model that is not there.
     """
     returned: list[list[T]] = [[] for _ in asking]
     questions: dict[int, list[InferenceRequest]] = {}
@@ -49,9 +61,10 @@ def run_round(asking: Sequence[Asking[T]], models: Mapping[str, Model]) -> list[
         except StopIteration as stop:
             returned[index] = stop.value
     while questions:
-        answers = iter(_answer([one for asked in questions.values() for one in asked], models))
-        asked, questions = questions, {}
-        for index, requests in asked.items():
+        asked = [one for of_pipeline in questions.values() for one in of_pipeline]
+        answers = iter(_answer(asked, models, told_of))
+        going, questions = questions, {}
+        for index, requests in going.items():
             try:
                 questions[index] = asking[index].send([next(answers) for _ in requests])
             except StopIteration as stop:
@@ -59,7 +72,9 @@ def run_round(asking: Sequence[Asking[T]], models: Mapping[str, Model]) -> list[
     return returned
 
 
-def _answer(asked: list[InferenceRequest], models: Mapping[str, Model]) -> list[Arrays]:
+def _answer(
+    asked: list[InferenceRequest], models: Mapping[str, Model], told_of: ToldOf | None
+) -> list[Arrays]:
     by_model: dict[str, list[int]] = {}
     for index, request in enumerate(asked):
         by_model.setdefault(request.model, []).append(index)
@@ -67,13 +82,33 @@ def _answer(asked: list[InferenceRequest], models: Mapping[str, Model]) -> list[
     for name, indices in by_model.items():
         if name not in models:
             raise ContractError(f"a pipeline asks for model {name!r}, loaded: {sorted(models)}")
-        inputs = {
-            key: np.stack([asked[index].inputs[key] for index in indices])
-            for key in asked[indices[0]].inputs
-        }
-        outputs = models[name].run(inputs)
-        if not outputs or any(len(value) != len(indices) for value in outputs.values()):
-            raise ContractError(f"model {name!r} did not answer all of {len(indices)} requests")
-        for row, index in enumerate(indices):
-            answers[index] = {key: value[row] for key, value in outputs.items()}
+        rows, problem = _call(models[name], [asked[index].inputs for index in indices])
+        for index, row in zip(indices, rows, strict=True):
+            answers[index] = row
+        if told_of:
+            told_of(name, problem)
     return answers
+
+
+def _call(model: Model, asked: Sequence[Arrays]) -> tuple[list[Arrays], str]:
+    """The answer to each request, and what is wrong with the answers, or ""."""
+    n = len(asked)
+    try:
+        outputs = model.run({key: np.stack([one[key] for one in asked]) for key in asked[0]})
+    except Exception as error:  # noqa: BLE001 - whatever a runtime raises, the ward goes on
+        return [{}] * n, f"{type(error).__name__}: {error}"
+    if not outputs or any(len(value) != n for value in outputs.values()):
+        return [{}] * n, f"expected {n} answers, got {_sizes(outputs)}"
+    good = np.ones(n, bool)
+    for value in outputs.values():
+        good &= np.isfinite(value).reshape(n, -1).all(axis=1)
+    rows: list[Arrays] = [
+        {key: value[row] for key, value in outputs.items()} if good[row] else {}
+        for row in range(n)
+    ]
+    bad = n - int(good.sum())
+    return rows, f"{bad} of {n} answers are not finite" if bad else ""
+
+
+def _sizes(outputs: Arrays) -> str:
+    return ", ".join(f"{len(value)} of {key}" for key, value in outputs.items()) or "none"

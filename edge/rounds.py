@@ -4,26 +4,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from edge.chunklog.records import Record
-from edge.inference import Model, run_round
+from edge.inference import Model, ToldOf, run_round
 from edge.pipeline.gateway import Output, Pipeline, Refusal
 
 Offset = int
 
 
 def run_rounds(
-    pipeline: Pipeline, records: Iterable[tuple[Offset, Record]], models: Mapping[str, Model]
+    pipeline: Pipeline,
+    records: Iterable[tuple[Offset, Record]],
+    models: Mapping[str, Model],
+    told_of: ToldOf | None = None,
 ) -> list[tuple[Offset, list[Output | Refusal]]]:
     """Process records in order; outputs by the record's offset, in the same order.
 
     A device's records never overlap. A record that concerns all (a tick) has a round of its
-    own.
+    own. `told_of` hears of every call of a model, see `run_round`.
     """
     done: list[tuple[Offset, list[Output | Refusal]]] = []
     group: dict[str, tuple[Offset, Record]] = {}
 
     def close() -> None:
         asking = [pipeline.process(record) for _, record in group.values()]
-        outputs = run_round(asking, models)
+        outputs = run_round(asking, models, told_of)
         done.extend(zip([offset for offset, _ in group.values()], outputs, strict=True))
         group.clear()
 

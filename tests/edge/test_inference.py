@@ -1,13 +1,14 @@
 """Many pipelines ask, each model answers once a round."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.inference import Asking, run_round
+from edge.inference import Asking, Model, run_round
 from vitalwire.contracts import Arrays, InferenceRequest
 from vitalwire.errors import ContractError
 
@@ -79,10 +80,60 @@ def test_each_gets_its_own_answers(asked: list[list[list[tuple[str, float]]]]) -
     assert all(len(model.batches) <= most_rounds for model in models.values())
 
 
-@pytest.mark.parametrize("model", [Doubler(missing=1), Mute()])
-def test_a_model_that_answers_too_few_is_a_bug_of_ours(model: Doubler | Mute) -> None:
-    with pytest.raises(ContractError, match="did not answer all of 2"):
-        run_round([pipeline([[("a", 1.0), ("a", 2.0)]])], {"a": model})
+class Broken:
+    """Raises whatever a runtime may raise."""
+
+    def run(self, inputs: Arrays) -> Arrays:  # noqa: ARG002
+        raise MemoryError("no room for a tensor")
+
+
+class Unsteady:
+    """Twice its input; from 500 on it is beside itself."""
+
+    def run(self, inputs: Arrays) -> Arrays:
+        x = inputs["x"]
+        return {
+            "y": np.where(x < 500, 2 * x, np.nan),
+            "z": np.zeros((len(x), 0, 2), np.float32),
+        }
+
+
+def listen(asked: Sequence[float]) -> Asking[Arrays]:
+    answers = yield [ask("a", value) for value in asked]
+    return list(answers)
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (Doubler(missing=1), "expected 2 answers, got 1 of y"),
+        (Mute(), "expected 2 answers, got none"),
+        (Broken(), "MemoryError: no room for a tensor"),
+    ],
+)
+def test_a_model_that_fails_answers_nothing_and_stops_nobody(model: Model, why: str) -> None:
+    told: list[tuple[str, str]] = []
+    other = pipeline([[("b", 1.0)], [("b", 2.0)]])
+    models = {"a": model, "b": Doubler()}
+    asking: list[Asking[Any]] = [listen([1.0]), other, listen([2.0])]
+    answers = run_round(asking, models, lambda *what: told.append(what))
+    assert answers == [[{}], [2.0, 4.0], [{}]]
+    assert told == [("a", why), ("b", ""), ("b", "")]
+
+
+@given(st.lists(st.integers(0, 999), min_size=1, max_size=8))
+def test_an_answer_that_is_not_finite_is_none_and_the_others_are(values: list[int]) -> None:
+    told: list[str] = []
+    answers: list[Arrays]
+    (answers,) = run_round(
+        [listen([float(one) for one in values])],
+        {"a": Unsteady()},
+        lambda _, problem: told.append(problem),
+    )
+    got = [float(one["y"][0]) if one else None for one in answers]
+    assert got == [2.0 * one if one < 500 else None for one in values]
+    bad = sum(one >= 500 for one in values)
+    assert told == [f"{bad} of {len(values)} answers are not finite" if bad else ""]
 
 
 def test_a_model_that_is_not_there_is_a_bug_of_ours() -> None:
