@@ -32,13 +32,15 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
                 f"{_shown(path)} is a link: a bundle holds its own files"
             ) from None
         raise BundleError(f"cannot read {_shown(path)}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise BundleError(f"{_shown(path)} is no regular file: a bundle holds files only")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(max_bytes + 1)
-        except OSError as error:
-            raise BundleError(f"cannot read {_shown(path)}: {error.strerror}") from None
+    except OSError as error:
+        raise BundleError(f"cannot read {_shown(path)}: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(content) > max_bytes:
         raise BundleError(f"{_shown(path)} is larger than {max_bytes} bytes")
     return content

@@ -74,8 +74,8 @@ class Trust:
             return "nobody"
         if not (folder / SIGNATURE).is_symlink() and not (folder / SIGNATURE).exists():
             raise BundleError(
-                f"{folder} is not one of the shipped bundles and has no {SIGNATURE}: sign it "
-                "with the site's key (vitalwire bundle sign)"
+                f"{folder} has a manifest that this release was not shipped with, and no "
+                f"{SIGNATURE}: altered, or still to be signed with a site's key"
             )
         signature = read_regular(folder / SIGNATURE, _SIGNATURE_BYTES)
         if len(signature) != _SIGNATURE_BYTES:
@@ -96,9 +96,14 @@ class Trust:
             if has_signed(key, signature, raw):
                 return f"key {fingerprint(key)}"
             tried.append(f"not by {path.name} ({fingerprint(key)})")
-        told = "; ".join(tried) or "there are no trusted keys"
+        if not tried:
+            raise BundleError(
+                f"{folder} is signed, but no key is trusted here: give the public key of who "
+                "signed it, or put it into bundles/keys of the gateway's data folder"
+            )
         raise BundleError(
-            f"{folder} is altered or not signed by a key that is trusted here: {told}"
+            f"{folder} is altered, or not signed by a key that is trusted here: "
+            f"{'; '.join(tried)}"
         )
 
 
@@ -114,7 +119,9 @@ def read_pins(path: Path) -> dict[Task, str]:
         return {}
     try:
         fields = json.loads(read_regular(path, _MAX_PINS_BYTES))
-        pins = {Task(task): digest for task, digest in dict(fields).items()}
+        if not isinstance(fields, dict):
+            raise ValueError(f"got {type(fields).__name__}")
+        pins = {Task(task): digest for task, digest in fields.items()}
         if not all(_DIGEST.fullmatch(digest) for digest in pins.values()):
             raise ValueError("a digest is not a sha256 in hex")
     except (ValueError, TypeError) as error:

@@ -27,12 +27,14 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "log": ("vitalwire.cli.log", "Look into the gateway's chunk log; export it."),
     "data": ("vitalwire.cli.data", "Recordings: what is here, and download more."),
     "evaluate": ("vitalwire.cli.evaluate", "Score the pipeline on annotated records."),
+    "bundle": ("vitalwire.cli.bundle", "Model bundles: look, verify, sign, install."),
     "doctor": ("vitalwire.cli.doctor", "Check broker, store, clock, disk, data folder."),
 }
 
 _EXTRA_OF = {
     "aiomqtt": "bridge",
     "amqtt": "demo",
+    "cryptography": "edge",
     "edfio": "recordings",
     "influxdb_client": "edge",
     "msgpack": "edge",
