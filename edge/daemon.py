@@ -22,14 +22,13 @@ from edge.assignments import Assignments
 from edge.chunklog.records import Record, RecordKind
 from edge.config import EdgeSettings
 from edge.delivery.courier import Courier
-from edge.delivery.render import render, render_gateway
+from edge.delivery.render import is_kept, render, render_gateway
 from edge.gateway_alarms import GatewayAlarms
 from edge.gateway_status import GatewayStatus, figures, look
 from edge.inference import Model
 from edge.intake import Intake
 from edge.ledger import Ledger
 from edge.mqtt import Delivery, LastWill, MqttLink
-from edge.pipeline.ecg import BEAT_MODEL
 from edge.pipeline.gateway import Pipeline, Refusal
 from edge.rounds import batched, run_rounds
 from edge.sinks import make_sinks
@@ -95,7 +94,6 @@ class Daemon:
     def _make_pipeline(self) -> Pipeline:
         return Pipeline(
             self._settings.site,
-            classify=BEAT_MODEL in self._models,
             max_devices=self._settings.pipeline.max_devices,
         )
 
@@ -263,7 +261,9 @@ class Daemon:
                 if isinstance(output, Refusal):
                     self._intake.refuse(output.topic, output.reason, output.message)
                 else:
-                    entries.append(render(output.event, self._settings.site, output.patient))
+                    if is_kept(output.event):
+                        site = self._settings.site
+                        entries.append(render(output.event, site, output.patient))
                     told.append(output.event)
                     if self._on_event:
                         self._on_event(output.event)

@@ -12,8 +12,8 @@ import numpy as np
 
 from edge.chunklog.records import Record, RecordKind
 from edge.inference import Model, run_round
-from edge.pipeline.ecg import BEAT_MODEL
-from edge.pipeline.gateway import Output, Pipeline, Refusal
+from edge.pipeline.gateway import NO_MODELS, Output, Pipeline, Refusal
+from edge.pipeline.models import EcgModels
 from edge.rounds import batched, run_rounds
 from vitalwire import topics, wire
 from vitalwire.contracts import Chunk, Epoch, Samples, Signal
@@ -56,7 +56,10 @@ def records_of(
 
 
 def analyze(
-    records: Iterable[Record], site: str = SITE, models: Mapping[str, Model] | None = None
+    records: Iterable[Record],
+    site: str = SITE,
+    models: Mapping[str, Model] | None = None,
+    ecg: EcgModels = NO_MODELS,
 ) -> Iterator[Output | Refusal]:
     """Run the pipeline over records, to the end.
 
@@ -67,7 +70,9 @@ def analyze(
     site : str
         That of the records' topics.
     models : mapping of model name to model, optional
-        With `ecg-beat` among them beats are classified.
+        Those that `ecg` asks for.
+    ecg : EcgModels
+        What is asked about an ECG, and how the answers are read.
 
     Yields
     ------
@@ -75,7 +80,7 @@ def analyze(
         In the order of the records.
     """
     models = models or {}
-    pipeline = Pipeline(site, classify=BEAT_MODEL in models, max_devices=1_000_000)
+    pipeline = Pipeline(site, ecg=ecg, max_devices=1_000_000)
     for batch in batched(enumerate(records), _ROUND):
         for _, outputs in run_rounds(pipeline, batch, models):
             yield from outputs

@@ -14,7 +14,16 @@ from typing import Any, Final
 
 from edge.pipeline.gateway import Output, Refusal
 from vitalwire import messages
-from vitalwire.contracts import AlarmEvent, AlarmPhase, Beat, Episode, Event, Vitals
+from vitalwire.contracts import (
+    AlarmEvent,
+    AlarmPhase,
+    Beat,
+    Episode,
+    Event,
+    Probabilities,
+    Rhythm,
+    Vitals,
+)
 from vitalwire.recordings.annotations import write_annotations
 from vitalwire.recordings.atomic import staged
 
@@ -22,6 +31,11 @@ ANNOTATOR: Final = "vw"
 _COLUMNS: Final = (
     "onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration",
 )  # fmt: skip
+_RHYTHM_MARKS: Final = {Rhythm.AF.value: "(AFIB"}
+"""As PhysioNet writes them; a rhythm that is not here is written by its name."""
+
+_NO_EPISODE: Final = "(N"
+"""As the MIT-BIH AF database uses it: any other rhythm."""
 
 
 @dataclass(slots=True)
@@ -49,6 +63,20 @@ class StreamResult:
             if isinstance(event, AlarmEvent) and event.phase is AlarmPhase.START
         ]
 
+    @property
+    def episodes(self) -> list[Episode]:
+        """Those that are over, in the order of their ends; the recording's end ends all."""
+        return [
+            event
+            for event in self.events
+            if isinstance(event, Episode) and event.end_ns is not None
+        ]
+
+    def rhythm_s(self) -> dict[str, int]:
+        """Seconds for which each rhythm was the likeliest; empty without a rhythm model."""
+        told = [event for event in self.events if isinstance(event, Probabilities)]
+        return dict(Counter(max(zip(one.values, one.labels, strict=True))[1] for one in told))
+
     def summary(self) -> dict[str, Any]:
         """In numbers, for `--json`."""
         return {
@@ -56,8 +84,19 @@ class StreamResult:
             "signal_s": round(self.duration_s, 3),
             "beats": len(self.beats),
             "beats_by_class": dict(Counter(beat.label.value for beat in self.beats)),
+            "rhythm_s": self.rhythm_s(),
+            "episodes": [self._episode(one) for one in self.episodes],
             "alarms": [messages.plain(alarm) for alarm in self.alarms],
             "vitals_points": sum(isinstance(event, Vitals) for event in self.events),
+        }
+
+    def _episode(self, episode: Episode) -> dict[str, Any]:
+        assert episode.end_sample is not None
+        return {
+            "kind": episode.kind,
+            "onset_s": round(episode.onset_sample / self.fs, 3),
+            "end_s": round(episode.end_sample / self.fs, 3),
+            "confidence": episode.confidence,
         }
 
     def write(self, folder: Path) -> list[Path]:
@@ -91,9 +130,11 @@ class StreamResult:
 
     def _marks(self) -> list[tuple[int, str, str]]:
         marks = [(beat.sample, beat.label.value, "") for beat in self.beats]
-        for event in self.events:
-            if isinstance(event, Episode) and event.end_sample is None:
-                marks.append((event.onset_sample, "+", f"({event.kind}"))
+        for episode in self.episodes:
+            assert episode.end_sample is not None
+            name = _RHYTHM_MARKS.get(episode.kind, f"({episode.kind}")
+            marks.append((episode.onset_sample, "+", name))
+            marks.append((episode.end_sample, "+", _NO_EPISODE))
         return sorted(marks)
 
     def _table(self) -> str:
@@ -113,11 +154,11 @@ class StreamResult:
             ((onset_ns - self.start_ns) / 1e9, (end_ns - onset_ns) / 1e9, kind, "n/a")
             for onset_ns, end_ns, kind in self._active_stretches()
         ]
-        for event in self.events:
-            if isinstance(event, Episode) and event.end_ns is not None:
-                onset_s = (event.onset_ns - self.start_ns) / 1e9
-                length_s = (event.end_ns - event.onset_ns) / 1e9
-                spans.append((onset_s, length_s, event.kind, f"{event.confidence:.3f}"))
+        for one in self.episodes:
+            assert one.end_ns is not None
+            onset_s = (one.onset_ns - self.start_ns) / 1e9
+            length_s = (one.end_ns - one.onset_ns) / 1e9
+            spans.append((onset_s, length_s, one.kind, f"{one.confidence:.3f}"))
         return spans
 
     def _active_stretches(self) -> list[tuple[int, int, str]]:

@@ -24,12 +24,14 @@ from vitalwire.contracts import (
     Episode,
     Event,
     Gap,
+    Probabilities,
     Quality,
     Receipt,
     Signal,
     SignalState,
     Vitals,
 )
+from vitalwire.errors import ContractError
 from vitalwire.topics import Leaf, device_topic, signal_topic
 
 STATE_CODES: Final[Mapping[SignalState, int]] = {
@@ -50,12 +52,27 @@ LABEL_CODES: Final[Mapping[BeatClass, int]] = {
 Fields = dict[str, FieldValue | None]
 
 
+def is_kept(event: Event) -> bool:
+    """Whether the outbox keeps anything of an event; if not, it is only shown live."""
+    return not isinstance(event, Probabilities)
+
+
 def render(event: Event, site: str, patient: str | None) -> Entry:
     """What the outbox keeps of an event.
 
     `patient` is who wears the device; an alarm names its own.
+
+    Raises
+    ------
+    ContractError
+        An event that is only shown live, see `is_kept`.
     """
     match event:
+        case Probabilities():
+            raise ContractError(
+                f"expected an event that is kept, got Probabilities of {event.device}: ask "
+                "is_kept first"
+            )
         case AlarmEvent():
             return _alarm(event)
         case Receipt():
@@ -134,6 +151,7 @@ def _beat(event: Beat) -> Fields:
     return {
         "label": event.label.value,
         "label_code": LABEL_CODES[event.label],
+        "probability": _number(event.probability),
         "rr_s": _number(event.rr_s),
         "amplitude_mv": float(event.amplitude_mv),
         "sample": event.sample,

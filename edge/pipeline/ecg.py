@@ -1,4 +1,4 @@
-"""What is made of an ECG: beats, quality, vital signs, and the rules' word on alarms."""
+"""What is made of an ECG: beats, rhythm, quality, vital signs, and the word on alarms."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -6,18 +6,19 @@ from dataclasses import replace
 from typing import Final
 
 from edge.inference import Asking
+from edge.pipeline.ecg_inference import EcgInference
+from edge.pipeline.models import EcgModels
 from edge.pipeline.stream import Item, StreamName, UtcOf
 from edge.stages.beat_chain import BeatChain
-from edge.stages.beat_windows import BeatWindow, BeatWindows, LinkedBeat
+from edge.stages.beat_windows import LinkedBeat
 from edge.stages.framing import FRAME_S
 from edge.stages.items import Advance, Condition, Frame, Limits, State
 from edge.stages.qrs import FS_MAX_HZ, FS_MIN_HZ, Detection, QrsDetector
 from edge.stages.quality import FLAT_FRAMES, EcgLeadQuality
 from edge.stages.rules import CardiacRules
 from edge.stages.vitals import VitalsPoint, VitalsStage
-from vitalwire.contracts import Beat, BeatClass, InferenceRequest, Quality, SignalState, Vitals
+from vitalwire.contracts import Quality, SignalState, Vitals
 
-BEAT_MODEL: Final = "ecg-beat"
 DECISION_DELAY_S: Final = 0.4
 """A beat that is not found by searching back is decided within this."""
 
@@ -25,7 +26,6 @@ BACK_S: Final = 5.0
 """So long the first lead must have been good before it is analysed again: to change leads
 means to learn the beats anew."""
 
-_CLASSES: Final = tuple(BeatClass)
 _UNREADABLE: Final = frozenset({SignalState.POOR, SignalState.LEAD_OFF})
 _SILENT: Final = frozenset({SignalState.LEAD_OFF, SignalState.FLAT})
 _REMEMBERED_FRAMES: Final = 50  # 10 s: longer than any beat's decision takes
@@ -37,7 +37,7 @@ def supported(fs: float) -> bool:
 
 
 class EcgAnalysis:
-    """Frames of one ECG stream in; beats, quality, vitals and conditions out.
+    """Frames of one ECG stream in; beats, rhythm, quality, vitals and conditions out.
 
     One lead is analysed: the first. While it is off or flat, another that is good stands in
     for it, until the first has been good again for `BACK_S`. Beats in a stretch that cannot be
@@ -51,14 +51,14 @@ class EcgAnalysis:
     n_leads : int
     limits : Limits
         Alarm limits of the patient.
-    classify : bool
-        Ask the beat model for each beat's class; otherwise beats are Q (unclassified).
+    models : EcgModels
+        What can be asked; without a beat model beats are Q (unclassified).
     """
 
     def __init__(
-        self, name: StreamName, fs: float, n_leads: int, limits: Limits, classify: bool
+        self, name: StreamName, fs: float, n_leads: int, limits: Limits, models: EcgModels
     ) -> None:
-        self._name, self._fs, self._classify = name, fs, classify
+        self._name, self._fs = name, fs
         self._lead = 0
         self._good_frames = 0  # in a row, of the first lead
         self._quality = [EcgLeadQuality(fs) for _ in range(n_leads)]
@@ -75,8 +75,8 @@ class EcgAnalysis:
         )
         self._origin: int | None = None  # where the detector's count starts in the stream
         self._detector = QrsDetector(fs)
-        self._windows = BeatWindows(fs)
         self._chain = BeatChain(fs)
+        self._inference = EcgInference(name, fs, limits, models)
 
     def push(self, frame: Frame, utc_of: UtcOf) -> Asking[Item]:
         """Take the next frame."""
@@ -87,13 +87,13 @@ class EcgAnalysis:
         ]
         items += self._quality_changes(frame, states, utc_of)
         if (better := self._better_lead(states)) is not None:
-            items += yield from self._flush_beats(utc_of)
+            items += yield from self._flush(utc_of)
             self._lead = better
-            self._start_detector(frame.first_sample)
+            self._start(frame.first_sample)
             self._vitals.break_chain()
             self._rules.reset(frame.first_sample)
         if self._origin is None:
-            self._start_detector(frame.first_sample)
+            self._start(frame.first_sample)
         state = states[self._lead]
         self._past.append((frame.end_sample, state))
         found = self._detector.push(frame.data[self._lead])
@@ -104,7 +104,7 @@ class EcgAnalysis:
 
     def break_at(self, sample: int, utc_of: UtcOf) -> Asking[Item]:
         """Samples are missing up to `sample`: give what is pending, start anew there."""
-        items = yield from self._flush_beats(utc_of)
+        items = yield from self._flush(utc_of)
         self._origin = None
         self._past.clear()
         self._vitals.break_chain()
@@ -116,65 +116,36 @@ class EcgAnalysis:
     def set_limits(self, limits: Limits) -> None:
         """The patient's alarm limits from now on."""
         self._rules.set_limits(limits)
+        self._inference.set_limits(limits)
 
     # --- beats --------------------------------------------------------------------------
 
-    def _start_detector(self, sample: int) -> None:
+    def _start(self, sample: int) -> None:
         self._origin = sample
         self._detector = QrsDetector(self._fs)
-        self._windows = BeatWindows(self._fs)
         self._chain = BeatChain(self._fs)
+        self._inference.start(sample)
 
     def _beats(self, found: Sequence[Detection], frame: Frame, utc_of: UtcOf) -> Asking[Item]:
-        """Tell the beats, and the vital signs of this frame."""
-        items: list[Item] = []
-        lead = frame.data[self._lead]
-        state = self._past[-1][1]
+        """Tell the beats, the rhythm, and the vital signs of this frame."""
+        lead, state = frame.data[self._lead], self._past[-1][1]
         if state in _UNREADABLE:
             self._chain.add_unreadable(frame.first_sample)
         told = [one for one in found if self._readable(one)]
-        linked = self._linked(told)
-        ready = self._windows.push(lead, linked) if self._classify else _unasked(linked)
-        items += yield from self._tell(ready, utc_of)
+        items = yield from self._inference.push(frame, lead, self._linked(told), state, utc_of)
         beats = [(self._absolute(one), one.amplitude_mv) for one in told]
         points = self._vitals.push(frame.end_sample, beats, state)
-        items += [self._vitals_event(point, utc_of) for point in points]
-        return items
+        return [*items, *(self._vitals_event(point, utc_of) for point in points)]
 
-    def _flush_beats(self, utc_of: UtcOf) -> Asking[Item]:
-        """What the detector and the classifier hold back, before they start anew."""
+    def _flush(self, utc_of: UtcOf) -> Asking[Item]:
+        """What the detector and the models hold back, before they start anew."""
         if self._origin is None:
             return []
-        linked = self._linked([one for one in self._detector.flush() if self._readable(one)])
-        ready = self._windows.flush(linked) if self._classify else _unasked(linked)
-        return (yield from self._tell(ready, utc_of))
+        told = [one for one in self._detector.flush() if self._readable(one)]
+        return (yield from self._inference.flush(self._linked(told), utc_of))
 
     def _linked(self, beats: Sequence[Detection]) -> list[LinkedBeat]:
         return [LinkedBeat(one, self._chain.rr_s(self._absolute(one))) for one in beats]
-
-    def _tell(self, ready: Sequence[BeatWindow], utc_of: UtcOf) -> Asking[Item]:
-        labels = [BeatClass.Q] * len(ready)
-        if self._classify and ready:
-            answers = yield [
-                InferenceRequest(BEAT_MODEL, self._name.device, window.inputs)
-                for window in ready
-            ]
-            labels = [_CLASSES[int(answer["probability"].argmax())] for answer in answers]
-        return [
-            self._beat(window.beat, label, utc_of)
-            for window, label in zip(ready, labels, strict=True)
-        ]
-
-    def _beat(self, beat: LinkedBeat, label: BeatClass, utc_of: UtcOf) -> Beat:
-        sample = self._absolute(beat.detection)
-        return Beat(
-            *self._name,
-            sample=sample,
-            time_ns=utc_of(sample),
-            label=label,
-            rr_s=beat.rr_s,
-            amplitude_mv=beat.detection.amplitude_mv,
-        )
 
     def _absolute(self, beat: Detection) -> int:
         assert self._origin is not None
@@ -203,6 +174,7 @@ class EcgAnalysis:
             frame.lead_state_known,
             frame.injected,
             other_lead_off=SignalState.LEAD_OFF in states,
+            rhythm=self._inference.rhythm,
         )
 
     def _vitals_event(self, point: VitalsPoint, utc_of: UtcOf) -> Vitals:
@@ -258,8 +230,8 @@ class EcgAnalysis:
             "rules": self._rules.state(),
             "origin": self._origin,
             "detector": self._detector.state(),
-            "windows": self._windows.state(),
             "chain": self._chain.state(),
+            "inference": self._inference.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -272,9 +244,10 @@ class EcgAnalysis:
         self._rules.restore(state["rules"])
         self._origin = state["origin"]
         self._detector.restore(state["detector"])
-        self._windows.restore(state["windows"])
         self._chain.restore(state["chain"])
-
-
-def _unasked(beats: Sequence[LinkedBeat]) -> list[BeatWindow]:
-    return [BeatWindow(beat, {}) for beat in beats]
+        if self._inference.fits(state["inference"]):
+            self._inference.restore(state["inference"])
+        elif self._origin is not None:  # other models: as behind a gap of no length
+            self._origin = None
+            self._vitals.break_chain()
+            self._rules.reset(self._past[-1][0])

@@ -15,6 +15,7 @@ from edge.chunklog.records import Record, RecordKind
 from edge.inference import Asking
 from edge.pipeline.device import DevicePipeline
 from edge.pipeline.ecg import EcgAnalysis, supported
+from edge.pipeline.models import EcgModels
 from edge.pipeline.stream import Analysis, StreamName
 from edge.stages.items import Limits, State
 from vitalwire import messages, topics, wire
@@ -32,6 +33,8 @@ from vitalwire.topics import Leaf
 
 INTERNAL_ERROR: Final = "internal_error"
 """A fault of our own in one device's streams; it is counted and logged like a refusal."""
+
+NO_MODELS: Final = EcgModels()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,16 @@ class Pipeline:
     Parameters
     ----------
     site : str
-    classify : bool
-        Ask the beat model for the class of each beat.
+    ecg : EcgModels
+        The models that can be asked about an ECG.
     max_devices : int
         More devices than this are refused: a flood of made-up names must not fill memory.
     """
 
-    def __init__(self, site: str, *, classify: bool = False, max_devices: int = 2000) -> None:
-        self._site, self._classify, self._max_devices = site, classify, max_devices
+    def __init__(
+        self, site: str, *, ecg: EcgModels = NO_MODELS, max_devices: int = 2000
+    ) -> None:
+        self._site, self._ecg, self._max_devices = site, ecg, max_devices
         self._devices: dict[str, DevicePipeline] = {}
         self._assignments = Assignments.parse("")
         self.assignments_text = ""
@@ -218,7 +223,7 @@ class Pipeline:
     ) -> Analysis | None:
         if name.signal is not Signal.ECG or not supported(fs):
             return None  # recorded, not analysed
-        return EcgAnalysis(name, fs, n_leads, limits, self._classify)
+        return EcgAnalysis(name, fs, n_leads, limits, self._ecg)
 
     def state(self) -> State:
         return {

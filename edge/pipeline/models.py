@@ -44,6 +44,7 @@ class RhythmModel:
     n_state: int  # floats that it carries from hop to hop
     labels: tuple[Rhythm, ...]  # of the output `probability`, in order
     rules: Mapping[Rhythm, EpisodeRule]
+    digest: str = ""  # of its bundle: what it carries means nothing to another model
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from enum import Enum
 from typing import Any, Final
 
 from edge.stages.alarm_table import POLICIES
-from edge.stages.items import Condition, State
-from vitalwire.contracts import AlarmEvent, AlarmKind, AlarmPhase, Evidence, Priority, Signal
+from edge.stages.items import Condition, State, evidence_of
+from vitalwire.contracts import AlarmEvent, AlarmKind, AlarmPhase, Priority, Signal
 
 UPDATE_EVERY_NS: Final = 10_000_000_000
 """News of an alarm's evidence is told no more often than this; its phases are told at once."""
@@ -177,6 +177,8 @@ class AlarmLife:
         """An alarm as `state` left it."""
         life = cls(_event(state["event"]), 0)
         life._news = {**state["news"]}
+        if "evidence" in life._news:
+            life._news["evidence"] = evidence_of(life._news["evidence"])
         for name in _PLAIN:
             setattr(life, f"_{name}", state[name])
         return life
@@ -191,7 +193,6 @@ def _plain(event: AlarmEvent) -> State:
 
 
 def _event(state: State) -> AlarmEvent:
-    evidence: Evidence = dict(state["evidence"])
     return AlarmEvent(
         **{
             **state,
@@ -199,6 +200,6 @@ def _event(state: State) -> AlarmEvent:
             "kind": AlarmKind(state["kind"]),
             "priority": Priority(state["priority"]),
             "signal": None if state["signal"] is None else Signal(state["signal"]),
-            "evidence": evidence,
+            "evidence": evidence_of(state["evidence"]),
         }
     )

@@ -2,10 +2,11 @@
 
 Priorities after IEC 60601-1-8 (table 1: what happens when nobody answers, and how soon):
 high, death or irreversible injury at once; medium, injury that can still be turned; low,
-discomfort, or the loss of what only time makes worse. Definitions of the four alarms of the
-heart are those of the CinC 2015 challenge; that they latch is usual for life-threatening
-alarms on patient monitors (IEC 60601-2-27). Delays to an onset are not here but in the rules
-that see it: they are limits of the patient, see `limits`. `docs/alarms.md` shows this table.
+discomfort, or the loss of what only time makes worse. Definitions of
+asystole, extreme rates and ventricular tachycardia are those of the CinC 2015 challenge; that
+they latch is usual for life-threatening alarms on patient monitors (IEC 60601-2-27). Delays to
+an onset are not here but in the rules that see it: they are limits of the patient, see
+`limits`, or figures of the rhythm model's bundle. `docs/alarms.md` shows this table.
 """
 
 from collections.abc import Mapping
@@ -74,6 +75,44 @@ POLICIES: Final[Mapping[AlarmKind, Policy]] = MappingProxyType(
             "by itself, 30 s after the last pause",
             off_delay_s=30.0,
         ),
+        AlarmKind.SHOCKABLE_RHYTHM: Policy(
+            Priority.HIGH,
+            "the rhythm model sees ventricular fibrillation, flutter or fast tachycardia",
+            "another rhythm, then 5 s",
+            latching=True,
+            off_delay_s=5.0,
+        ),
+        AlarmKind.VENTRICULAR_TACHYCARDIA: Policy(
+            Priority.HIGH,
+            "{vt_beats:g} ventricular beats in a row, over {vt_bpm:g} a minute",
+            "a beat of another class, or a slower rate, then 5 s",
+            latching=True,
+            off_delay_s=5.0,
+        ),
+        AlarmKind.VENTRICULAR_RUN: Policy(
+            Priority.MEDIUM,
+            "{vrun_beats:g} ventricular beats in a row, at any rate",
+            "by itself, 30 s after the last run",
+            off_delay_s=30.0,
+        ),
+        AlarmKind.ATRIAL_FIBRILLATION: Policy(
+            Priority.MEDIUM,
+            "the rhythm model sees atrial fibrillation",
+            "another rhythm, then 30 s",
+            off_delay_s=30.0,
+        ),
+        AlarmKind.BIGEMINY: Policy(
+            Priority.LOW,
+            "3 times a normal and a ventricular beat",
+            "by itself, 30 s after the last",
+            off_delay_s=30.0,
+        ),
+        AlarmKind.TRIGEMINY: Policy(
+            Priority.LOW,
+            "3 times two normal beats and a ventricular one",
+            "by itself, 30 s after the last",
+            off_delay_s=30.0,
+        ),
         AlarmKind.DEVICE_SILENT: Policy(
             Priority.MEDIUM,
             "no data for {device_silent_s:g} s, or 5 s after the connection was lost, "
@@ -111,6 +150,12 @@ POLICIES: Final[Mapping[AlarmKind, Policy]] = MappingProxyType(
             Priority.MEDIUM,
             "the gateway's disk is full, nothing but undelivered alarms is left to evict",
             "space again",
+        ),
+        AlarmKind.MODEL_FAILED: Policy(
+            Priority.MEDIUM,
+            "a model of the gateway gives no answers: beats have no class, or no rhythm is told",
+            "answers for 30 s",
+            off_delay_s=30.0,
         ),
     }
 )

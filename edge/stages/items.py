@@ -63,5 +63,13 @@ class Advance:
     time_ns: int
 
 
+def evidence_of(saved: Mapping[str, Any]) -> Evidence:
+    """Evidence out of a saved state, which gives tuples back as lists."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in saved.items()
+    }
+
+
 Limits = Mapping[str, float]
 """A patient's alarm limits by name; see `edge.stages.rules.DEFAULT_LIMITS`."""

@@ -35,6 +35,9 @@ RANGES: Final[Mapping[str, Range]] = MappingProxyType(
         "tachycardia_bpm": Range(140.0, 100.0, 300.0, "extreme tachycardia above this rate"),
         "tachycardia_beats": Range(17, 5, 32, "consecutive beats it is the mean of", True),
         "pause_s": Range(3.0, 2.0, 6.0, "a pause: one RR interval at least this long"),
+        "vt_bpm": Range(100.0, 60.0, 150.0, "ventricular tachycardia above this rate"),
+        "vt_beats": Range(5, 3, 15, "ventricular beats in a row that make one", True),
+        "vrun_beats": Range(3, 3, 15, "ventricular beats in a row that make a run", True),
         "lead_off_s": Range(2.0, 0.2, 30.0, "time off before a lead is reported"),
         "poor_signal_s": Range(30.0, 5.0, 120.0, "time that could not be analysed"),
         "device_silent_s": Range(10.0, 5.0, 60.0, "time without a chunk"),
@@ -81,6 +84,11 @@ def check_limits(limits: Limits, base: Limits = DEFAULT_LIMITS) -> dict[str, flo
         raise InputError(
             f"pause_s must not exceed asystole_s, got {checked['pause_s']:g} and "
             f"{checked['asystole_s']:g}: a longer pause is an asystole"
+        )
+    if checked["vrun_beats"] > checked["vt_beats"]:
+        raise InputError(
+            f"vrun_beats must not exceed vt_beats, got {checked['vrun_beats']:g} and "
+            f"{checked['vt_beats']:g}: a run is the lesser alarm"
         )
     return checked
 

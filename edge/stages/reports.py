@@ -7,7 +7,7 @@ certain: an alarm that an earlier stream of this device left open ends by it.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
-from edge.stages.items import Condition, State
+from edge.stages.items import Condition, State, evidence_of
 from vitalwire.contracts import AlarmKind, Evidence, Signal
 
 UtcOf = Callable[[int], int]
@@ -52,7 +52,8 @@ class Reports:
     def number(self, kind: AlarmKind, name: str) -> float | None:
         """A number in what was last said of a kind; None where it does not hold."""
         said = self._said.get(kind)
-        return None if said is None else float(said.evidence[name])
+        value = None if said is None else said.evidence[name]
+        return float(value) if isinstance(value, int | float) else None
 
     def on(
         self, now: Now, kind: AlarmKind, onset: int, message: str, evidence: Evidence
@@ -115,6 +116,7 @@ class Reports:
 
     def restore(self, state: State) -> None:
         self._said = {
-            AlarmKind(kind): None if said is None else _Word(**said)
+            AlarmKind(kind): said
+            and _Word(**{**said, "evidence": evidence_of(said["evidence"])})
             for kind, said in state.items()
         }

@@ -18,7 +18,7 @@ from edge.stages.lead_rules import LeadRules
 from edge.stages.limits import DEFAULT_LIMITS, check_limits
 from edge.stages.reports import Now, Reports, UtcOf
 from edge.stages.stretches import Stretches
-from vitalwire.contracts import AlarmKind, Evidence, Signal, SignalState
+from vitalwire.contracts import AlarmKind, Evidence, Rhythm, Signal, SignalState
 from vitalwire.errors import ContractError
 
 __all__ = ["DEFAULT_LIMITS", "CardiacRules", "HasSample", "check_limits"]
@@ -128,6 +128,7 @@ class CardiacRules:
         injected: bool,
         *,
         other_lead_off: bool = False,
+        rhythm: Rhythm | None = None,
     ) -> list[Condition]:
         """Take the next frame, up to `end_sample`, and the beats decided in it.
 
@@ -146,6 +147,8 @@ class CardiacRules:
             A test source altered this frame.
         other_lead_off : bool
             A lead beside the one whose `state` this is, is off: that is to be reported too.
+        rhythm : Rhythm, optional
+            What the rhythm model says now, for the message; None: nothing is known.
         """
         now = self._now(end_sample, utc_of, injected)
         self._stretches.push(end_sample, state in HEART_SEEN)
@@ -154,7 +157,7 @@ class CardiacRules:
         for beat in beats:
             out += self._beat(now, beat.sample)
         if state in HEART_SEEN:
-            out += self._without_beat(now, state, lead_state_known)
+            out += self._without_beat(now, state, lead_state_known, rhythm)
         else:
             out += self._cannot_see(now, state)
         self._before, self._before_known = state, lead_state_known
@@ -194,7 +197,7 @@ class CardiacRules:
         return out + self._rates.beat(now, sample, stretch, self._limits)
 
     def _without_beat(
-        self, now: Now, state: SignalState, lead_state_known: bool
+        self, now: Now, state: SignalState, lead_state_known: bool, rhythm: Rhythm | None
     ) -> list[Condition]:
         flat = state is SignalState.FLAT
         out: list[Condition] = []
@@ -214,6 +217,8 @@ class CardiacRules:
             return out if known_better else out + self._flat_signal(now)
         out += self._reports.off(now, AlarmKind.FLAT_SIGNAL)
         why = "flat, leads on" if flat else "not flat: check for ventricular fibrillation"
+        if rhythm and not flat:
+            why += f" (rhythm model: {rhythm})"
         message = f"no beats for {limit_s:g} s, signal {why}"
         return out + self._asystole(now, message, state.value)
 

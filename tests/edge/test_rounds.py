@@ -7,6 +7,7 @@ import numpy as np
 from edge.chunklog.records import Record, RecordKind
 from edge.offline import chunks_of, records_of
 from edge.pipeline.gateway import Output, Pipeline, Refusal
+from edge.pipeline.models import BeatModel, EcgModels
 from edge.rounds import run_rounds
 from vitalwire import topics
 from vitalwire.contracts import Arrays, Beat, BeatClass
@@ -14,6 +15,9 @@ from vitalwire.recordings.bundled import bundled_recording
 from vitalwire.topics import Leaf
 
 SITE = "ward"
+ECG = EcgModels(
+    beat=BeatModel(tuple(BeatClass), {label: 0.5 for label in BeatClass if label != "N"})
+)
 
 
 class Constant:
@@ -58,8 +62,8 @@ def test_offsets_come_back_in_order_and_each_once() -> None:
 def test_many_devices_in_a_batch_are_as_one_by_one() -> None:
     records = ward(["a", "b", "c", "d"])
     batched, single = Constant(), Constant()
-    together = run_rounds(Pipeline(SITE, classify=True), records, {"ecg-beat": batched})
-    alone = Pipeline(SITE, classify=True)
+    together = run_rounds(Pipeline(SITE, ecg=ECG), records, {"ecg-beat": batched})
+    alone = Pipeline(SITE, ecg=ECG)
     one_by_one = [
         done for record in records for done in run_rounds(alone, [record], {"ecg-beat": single})
     ]
@@ -73,8 +77,8 @@ def test_many_devices_in_a_batch_are_as_one_by_one() -> None:
 def test_two_records_of_a_device_are_never_at_work_at_once() -> None:
     records = [one for one in ward(["a"]) if one[1].kind is RecordKind.MESSAGE]
     together, single = Constant(), Constant()
-    run_rounds(Pipeline(SITE, classify=True), records, {"ecg-beat": together})
-    alone = Pipeline(SITE, classify=True)
+    run_rounds(Pipeline(SITE, ecg=ECG), records, {"ecg-beat": together})
+    alone = Pipeline(SITE, ecg=ECG)
     for record in records:
         run_rounds(alone, [record], {"ecg-beat": single})
     assert together.batches == single.batches

@@ -1,0 +1,145 @@
+"""The class of each beat, and the alarms that follow from classes."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.inference import Asking
+from edge.pipeline.models import BEAT_MODEL, BeatModel
+from edge.pipeline.stream import StreamName, UtcOf
+from edge.stages.beat_windows import BeatWindow, BeatWindows, LinkedBeat
+from edge.stages.items import Condition, Limits, State
+from edge.stages.reports import Now
+from edge.stages.ventricular import VentricularRules
+from vitalwire.contracts import Arrays, Beat, BeatClass, InferenceRequest, SignalState
+
+_EXPLAINED: Final = frozenset({BeatClass.S, BeatClass.V, BeatClass.F})
+
+
+def label_of(model: BeatModel, probability: NDArray[np.float32]) -> tuple[BeatClass, float]:
+    """The class by the model's thresholds, see `BeatModel`, and its probability.
+
+    Parameters
+    ----------
+    model : BeatModel
+    probability : (n_labels,)
+    """
+    said = dict(zip(model.labels, (float(value) for value in probability), strict=True))
+    best, times = BeatClass.N, 1.0
+    for label, value in said.items():
+        if label is BeatClass.N:
+            continue
+        multiple = value / max(model.thresholds[label], 1e-9)
+        if multiple > times or (multiple == times and best is BeatClass.N):
+            best, times = label, multiple
+    return best, said.get(best, 0.0)
+
+
+class BeatClasses:
+    """Beats of one lead in; classified beats and conditions out, in the order of the beats.
+
+    Parameters
+    ----------
+    name : StreamName
+    fs : float
+        Hz.
+    limits : Limits
+        Alarm limits of the patient.
+    model : BeatModel, optional
+        None: beats are told at once, as Q (unclassified).
+    """
+
+    def __init__(
+        self, name: StreamName, fs: float, limits: Limits, model: BeatModel | None
+    ) -> None:
+        self._name, self._fs, self._model = name, fs, model
+        self._rules = VentricularRules(fs, name.signal, name.stream_id, limits)
+        self._windows = BeatWindows(fs)
+        self._origin = 0
+
+    def set_limits(self, limits: Limits) -> None:
+        """The patient's alarm limits from now on."""
+        self._rules.set_limits(limits)
+
+    def start(self, sample: int) -> None:
+        """A lead, or what follows a gap, begins at this sample."""
+        self._origin = sample
+        self._windows = BeatWindows(self._fs)
+        self._rules.reset(sample)
+
+    def push(
+        self,
+        samples: NDArray[np.float32],
+        beats: Sequence[LinkedBeat],
+        p_af: float,
+        utc_of: UtcOf,
+    ) -> Asking[Beat]:
+        """Take the next samples at 125 Hz and the beats found with them.
+
+        Parameters
+        ----------
+        samples : (n,) float32, mV
+        beats : sequence of LinkedBeat
+        p_af : float
+            Probability of atrial fibrillation now; 0 where nobody knows.
+        utc_of : callable
+        """
+        if self._model is None:
+            return [self._beat(beat, {}, utc_of) for beat in beats]
+        return (yield from self._ask(self._windows.push(samples, beats, p_af), utc_of))
+
+    def flush(self, beats: Sequence[LinkedBeat], p_af: float, utc_of: UtcOf) -> Asking[Beat]:
+        """What waits, before everything starts anew."""
+        if self._model is None:
+            return [self._beat(beat, {}, utc_of) for beat in beats]
+        return (yield from self._ask(self._windows.flush(beats, p_af), utc_of))
+
+    def conditions(
+        self, now: Now, beats: Sequence[Beat], state: SignalState
+    ) -> list[Condition]:
+        """What the classified beats mean for the alarms."""
+        return self._rules.push(now, beats, state) if self._model else []
+
+    def _ask(self, ready: Sequence[BeatWindow], utc_of: UtcOf) -> Asking[Beat]:
+        if not ready:
+            return []
+        device = self._name.device
+        answers = yield [InferenceRequest(BEAT_MODEL, device, one.inputs) for one in ready]
+        return [
+            self._beat(one.beat, answer, utc_of)
+            for one, answer in zip(ready, answers, strict=True)
+        ]
+
+    def _beat(self, beat: LinkedBeat, answer: Arrays, utc_of: UtcOf) -> Beat:
+        """A beat as it is told; Q where the model gave no answer."""
+        label, probability = BeatClass.Q, None
+        if self._model and answer:
+            label, probability = label_of(self._model, answer["probability"])
+        shown: tuple[float, ...] = ()
+        if label in _EXPLAINED and "activation" in answer:
+            shown = tuple(round(float(value), 2) for value in answer["activation"])
+        sample = self._origin + beat.detection.sample
+        return Beat(
+            *self._name,
+            sample=sample,
+            time_ns=utc_of(sample),
+            label=label,
+            rr_s=beat.rr_s,
+            amplitude_mv=beat.detection.amplitude_mv,
+            probability=probability,
+            activation=shown,
+        )
+
+    def state(self) -> State:
+        return {
+            "rules": self._rules.state(),
+            "windows": self._windows.state(),
+            "origin": self._origin,
+        }
+
+    def restore(self, state: State) -> None:
+        self._rules.restore(state["rules"])
+        self._windows.restore(state["windows"])
+        self._origin = state["origin"]
