@@ -63,10 +63,11 @@ class WfdbFile:
         if not header.n_sig or header.sig_len == 0:
             raise InputError(f"{hea}: has no signals (leads {header.n_sig}): nothing to read")
         multi = hasattr(header, "seg_name")
-        if not multi and len(header.sig_name) != header.n_sig:
+        described = 0 if multi else len(header.sig_name or ())
+        if not multi and described != header.n_sig:
             raise InputError(
                 f"{hea}: number of leads: the header says {header.n_sig}, it describes "
-                f"{len(header.sig_name)}: correct it"
+                f"{described}: correct it"
             )
         if not multi:
             header.sig_len = _checked_length(hea, header)
