@@ -104,7 +104,7 @@ def place(bundle: Bundle, folder: Path, trust: Trust) -> Bundle:
 
 def prune(folder: Path, keep: list[str]) -> None:
     """Remove bundles that no rollback goes back to, and what a killed install has left."""
-    for path in folder.iterdir():
+    for path in folder.glob("*"):  # none where there is no folder
         left = path.name.startswith((_PART, _DAMAGED))
         if left or (_NAME.fullmatch(path.name) and path.name not in keep):
             if path.is_dir():

@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -45,14 +45,14 @@ class BundleStore:
     ----------
     data_dir : Path
         The gateway's data folder.
-    shipped : Path
-        Where the release has its bundles and their pins.
+    shipped : Path, optional
+        Where a release has its bundles and their pins; by default this one.
     """
 
-    def __init__(self, data_dir: Path, shipped: Path = SHIPPED_FOLDER) -> None:
+    def __init__(self, data_dir: Path, shipped: Path | None = None) -> None:
         self._data_dir = data_dir
         self._folder = data_dir / "bundles"
-        self._shipped = shipped
+        self._shipped = shipped or SHIPPED_FOLDER
 
     @property
     def keys(self) -> Path:
@@ -128,6 +128,7 @@ class BundleStore:
             history = self._history(task)
             before = history[0] if history else None
             if before and self._runs(bundle, before):
+                bundle_folders.prune(self._folder / task, history)
                 return Change(bundle, before, before, changed=False)
             if bundle.trusted_by == "pinned":  # it is here, and stays with the release
                 name, bundle = SHIPPED, self._named(task, SHIPPED)
@@ -157,7 +158,8 @@ class BundleStore:
             if self._is_shipped(task) and SHIPPED not in history:
                 earlier.append(SHIPPED)
             if not earlier:
-                raise BundleError(f"{task}: nothing ran before {' '.join(history) or 'now'}")
+                told = f"nothing ran before {history[0]}" if history else "no bundle runs"
+                raise BundleError(f"{task}: {told}: there is nothing to go back to")
             faults = []
             for n, name in enumerate(earlier):
                 try:
@@ -236,18 +238,21 @@ class BundleStore:
 
     def _switch(self, action: str, change: Change, names: list[str]) -> None:
         task = change.bundle.manifest.task
-        self._audit(
-            {
-                "action": action,
-                "task": task.value,
-                "from": change.before,
-                "to": change.now,
-                "digest": change.bundle.digest,
-                "trusted_by": change.bundle.trusted_by,
-                "skipped": list(change.skipped),
-            }
-        )
-        bundle_folders.write_history(self._folder / task, names)
+        fields = {
+            "task": task.value,
+            "from": change.before,
+            "to": change.now,
+            "digest": change.bundle.digest,
+            "trusted_by": change.bundle.trusted_by,
+            "skipped": list(change.skipped),
+        }
+        self._audit({"action": action, **fields})
+        try:
+            bundle_folders.write_history(self._folder / task, names)
+        except OSError:
+            with suppress(OSError):  # a full disk may well take neither
+                self._audit({"action": f"{action} failed", **fields})
+            raise
 
     def _audit(self, fields: dict[str, object]) -> None:
         bundle_audit.append(self._folder / AUDIT, fields)

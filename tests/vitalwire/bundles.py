@@ -62,10 +62,12 @@ def make_shipped(shipped: Path, version: int = 3, task: Task = Task.ECG_BEAT) ->
     return digest
 
 
-def make_signed(folder: Path, keys: Path, version: int = 3, say: str = "") -> str:
+def make_signed(
+    folder: Path, keys: Path, version: int = 3, say: str = "", task: Task = Task.ECG_BEAT
+) -> str:
     """A bundle signed with `keys/site-private.pem`, made where it is missing."""
     if not keys.exists():
         make_key_pair(keys)
-    digest = make_bundle(folder, version=version, say=say)
+    digest = make_bundle(folder, task, version, say)
     sign(folder, keys / "site-private.pem")
     return digest
