@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.inference import Asking
 from edge.pipeline.beat_classes import BeatClasses
-from edge.pipeline.models import EcgModels
+from edge.pipeline.models import EcgModels, RhythmModel
 from edge.pipeline.rhythm_watch import RhythmWatch
 from edge.pipeline.stream import Item, StreamName, UtcOf
 from edge.stages.beat_windows import LinkedBeat
@@ -39,7 +39,7 @@ class EcgInference:
     def __init__(self, name: StreamName, fs: float, limits: Limits, models: EcgModels) -> None:
         self._fs = fs
         self._asks = models.beat is not None or models.rhythm is not None
-        self._identity = [models.beat is not None, models.rhythm and models.rhythm.digest]
+        self._identity = [models.beat is not None, *_identity(models.rhythm)]
         self._signal = ModelSignal(fs)
         self._beats = BeatClasses(name, fs, limits, models.beat)
         self._rhythm = RhythmWatch(name, fs, models.rhythm) if models.rhythm else None
@@ -133,3 +133,10 @@ class EcgInference:
         self._end = state["end"]
         self._state = SignalState(state["state"])
         self._injected_end = state["injected_end"]
+
+
+def _identity(model: RhythmModel | None) -> list[str | int]:
+    """What must be the same for the model's state to mean anything to it."""
+    return (
+        [model.digest, model.n_state, *(label.value for label in model.labels)] if model else []
+    )

@@ -162,14 +162,14 @@ class Energy:
         now = np.stack(
             [np.abs(signal).mean(axis=1), np.abs(np.diff(signal)).mean(axis=1)], axis=1
         )
-        state = np.float32(0.9) * state + np.float32(0.1) * now
+        state = (np.float32(0.9) * state + np.float32(0.1) * now).astype(np.float32)
         shockable = 1.0 / (1.0 + np.exp(-30.0 * (state[:, 0] - 0.25)))
         af = (1.0 - shockable) / (1.0 + np.exp(-200.0 * (state[:, 1] - 0.03)))
         rest = 1.0 - shockable - af
         said = np.stack([0.6 * rest, af, 0.3 * rest, shockable, 0.1 * rest], axis=1)
         return {
             "probability": said.astype(np.float32),
-            "next_state": state.astype(np.float32),
+            "next_state": state,
         }
 
 
