@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from edge.runtimes.loading import PrecisionChoice, Provider, RuntimeChoice
 from vitalwire import settings
 from vitalwire.settings import BrokerSettings, Name, Part
 
@@ -55,6 +56,17 @@ class PipelineSettings(Part):
     backlog_s: float = Field(7200.0, gt=0)
 
 
+class ModelSettings(Part):
+    """The models, and what runs them. Of each task: "auto", "off", or a bundle's folder."""
+
+    runtime: RuntimeChoice = "auto"
+    precision: PrecisionChoice = "auto"
+    provider: Provider = "cpu"
+    threads: int = Field(1, ge=1, le=64)
+    ecg_beat: str = Field("auto", min_length=1)
+    ecg_rhythm: str = Field("auto", min_length=1)
+
+
 class EdgeSettings(BaseSettings):
     """Settings of `vitalwire edge`."""
 
@@ -72,6 +84,7 @@ class EdgeSettings(BaseSettings):
     sqlite: SqliteSettings = SqliteSettings()
     influx: InfluxSettings | None = None
     pipeline: PipelineSettings = PipelineSettings()
+    models: ModelSettings = ModelSettings()
     disk_reserve_bytes: int = Field(64 * 2**20, ge=0)
     tick_s: float = Field(1.0, gt=0, le=10)
     status_interval_s: float = Field(10.0, gt=0)

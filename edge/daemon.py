@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,11 +25,12 @@ from edge.delivery.courier import Courier
 from edge.delivery.render import is_kept, render, render_gateway
 from edge.gateway_alarms import GatewayAlarms
 from edge.gateway_status import GatewayStatus, figures, look
-from edge.inference import Model
 from edge.intake import Intake
 from edge.ledger import Ledger
+from edge.model_health import ModelHealth
+from edge.models import NOTHING, LoadedModels
 from edge.mqtt import Delivery, LastWill, MqttLink
-from edge.pipeline.gateway import Pipeline, Refusal
+from edge.pipeline.gateway import Output, Pipeline, Refusal
 from edge.rounds import batched, run_rounds
 from edge.sinks import make_sinks
 from edge.stages.items import State
@@ -51,8 +52,8 @@ class Daemon:
     Parameters
     ----------
     settings : EdgeSettings
-    models : mapping of model name to model, optional
-        What the pipeline may ask; with `ecg-beat` among them beats are classified.
+    models : LoadedModels, optional
+        What the pipeline asks; without any, beats are found and not classified.
     on_event : callable, optional
         Told of every event, in order, for whoever runs the daemon inside a program.
 
@@ -65,11 +66,12 @@ class Daemon:
     def __init__(
         self,
         settings: EdgeSettings,
-        models: Mapping[str, Model] | None = None,
+        models: LoadedModels = NOTHING,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self._settings = settings
-        self._models = dict(models or {})
+        self._models = models
+        self._health = ModelHealth()
         self._on_event = on_event
         self.pipeline = self._make_pipeline()
         self._intake = Intake(settings.site, settings.pipeline)
@@ -94,6 +96,7 @@ class Daemon:
     def _make_pipeline(self) -> Pipeline:
         return Pipeline(
             self._settings.site,
+            ecg=self._models.ecg,
             max_devices=self._settings.pipeline.max_devices,
         )
 
@@ -255,7 +258,7 @@ class Daemon:
     def _analyse(self, batch: Sequence[tuple[int, Record]]) -> list[Event]:
         """Run the pipeline over records that are in the log; keep what came of each."""
         told: list[Event] = []
-        for offset, outputs in run_rounds(self.pipeline, batch, self._models):
+        for offset, outputs in self._rounds(batch):
             entries = []
             for output in outputs:
                 if isinstance(output, Refusal):
@@ -270,6 +273,11 @@ class Daemon:
             self.ledger.processed(offset, entries)
         return told
 
+    def _rounds(
+        self, batch: Sequence[tuple[int, Record]]
+    ) -> list[tuple[int, list[Output | Refusal]]]:
+        return run_rounds(self.pipeline, batch, self._models.models, self._health.told_of)
+
     # --- by the clock -------------------------------------------------------------------
 
     async def _flush(self) -> None:
@@ -283,7 +291,13 @@ class Daemon:
         if self.ledger.outbox.full:
             problem = "only undelivered alarms are left in the outbox, and it is full"
         problem = problem or self._disk_short
-        await self._tell_of_gateway(self._gateway_alarms.disk(problem, time.time_ns()))
+        now_ns, failed = time.time_ns(), {**self._models.problems, **self._health.problems()}
+        await self._tell_of_gateway(
+            [
+                *self._gateway_alarms.disk(problem, now_ns),
+                *self._gateway_alarms.models(failed, now_ns),
+            ]
+        )
 
     async def _make_room(self) -> None:
         self._disk_short = await self.ledger.make_room()
@@ -380,7 +394,7 @@ class Daemon:
             patients=self.pipeline.patients(),
             log_bytes=stats.file_bytes,
             evicted_bytes=stats.evicted.n_bytes,
-            bundles=sorted(self._models),
+            bundles=self._models.bundles,
         )
         return await asyncio.to_thread(lambda: measure(sinks=self.courier.status()))
 

@@ -17,15 +17,15 @@ from edge.assignments import Assignments
 from edge.chunklog.lock import FolderLock
 from edge.chunklog.reader import FOLDER
 from edge.config import EdgeSettings, InfluxSettings
+from edge.models import TASKS, load_models
 from edge.mqtt import MqttLink
 from vitalwire import messages, topics
 from vitalwire.contracts import Receipt
-from vitalwire.errors import InputError, UnavailableError
+from vitalwire.errors import BundleError, InputError, UnavailableError
 from vitalwire.topics import Leaf
 
 _EARLIEST_S: Final = 1_704_067_200  # 2024-01-01: a clock before it was never set
 _FREE_SHARE: Final = 0.05
-BUNDLES: Final = Path(__file__).parent / "bundles"
 _BROKER_S: Final = 5.0
 
 
@@ -58,7 +58,7 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
     for name, check in checks:
         try:
             verdict, detail = check(settings)
-        except (InputError, UnavailableError, OSError) as error:
+        except (InputError, BundleError, UnavailableError, OSError) as error:
             verdict, detail = Verdict.FAIL, " ".join(str(error).split())
         yield Finding(name, verdict, detail)
 
@@ -182,11 +182,23 @@ def _assignments(settings: EdgeSettings) -> tuple[Verdict, str]:
 
 
 def _bundles(settings: EdgeSettings) -> tuple[Verdict, str]:
-    del settings
-    found = sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))
-    if not found:
-        return Verdict.OK, f"none in {BUNDLES}: beats are found, not classified"
-    return Verdict.OK, f"{', '.join(found)} in {BUNDLES}"
+    """Load them as the gateway does: found is not yet fit to run."""
+    loaded = load_models(settings)
+    told = [
+        f"{one.task} {one.version} ({one.digest12}, {one.trusted_by}) in {one.runtime} "
+        f"{one.precision} on {one.provider}"
+        for one in loaded.bundles
+    ]
+    told += [f"{task}: {problem}" for task, problem in loaded.problems.items()]
+    told += [note for one in loaded.bundles for note in one.notes]
+    if loaded.problems:
+        return Verdict.FAIL, "; ".join(told)
+    if loaded.ecg.beat is None:
+        told.append("no ecg-beat: beats are found, not classified")
+    if loaded.ecg.rhythm is None:
+        told.append("no ecg-rhythm: nobody watches for fibrillation")
+    plain = len(loaded.bundles) == len(TASKS) and not any(one.notes for one in loaded.bundles)
+    return Verdict.OK if plain else Verdict.WARN, "; ".join(told)
 
 
 def _existing(folder: Path) -> Path:

@@ -1,8 +1,16 @@
-"""Alarms of the gateway itself, under its own name: its disk."""
+"""Alarms of the gateway itself, under its own name: its disk, its models."""
+
+from collections.abc import Mapping
+from typing import Final
 
 from edge.stages.alarms import Alarms
 from edge.stages.items import Condition, State
 from vitalwire.contracts import AlarmEvent, AlarmKind, Command, Receipt
+
+_LOST: Final[Mapping[str, str]] = {
+    "ecg-beat": "beats have no class, ventricular runs are not seen",
+    "ecg-rhythm": "ventricular and atrial fibrillation are not seen",
+}
 
 
 class GatewayAlarms:
@@ -10,16 +18,27 @@ class GatewayAlarms:
 
     def __init__(self, site: str, gateway: str) -> None:
         self._alarms = Alarms(site, gateway)
-        self._full = False
+        self._problems: dict[AlarmKind, str] = {}
 
     def disk(self, problem: str, now_ns: int) -> list[AlarmEvent]:
         """Say whether the disk takes what must be kept; `problem` is "" when it does."""
-        if bool(problem) == self._full:
+        return self._say(AlarmKind.DISK_FULL, problem, now_ns)
+
+    def models(self, problems: Mapping[str, str], now_ns: int) -> list[AlarmEvent]:
+        """Say which models give no answers, and why; empty when all of them do."""
+        told = [
+            f"{_LOST.get(model, 'it is not asked')} ({model}: {' '.join(problem.split())})"
+            for model, problem in sorted(problems.items())
+        ]
+        return self._say(AlarmKind.MODEL_FAILED, "; ".join(told), now_ns)
+
+    def _say(self, kind: AlarmKind, problem: str, now_ns: int) -> list[AlarmEvent]:
+        if problem == self._problems.get(kind, ""):
             return []
-        self._full = bool(problem)
+        self._problems[kind] = problem
         condition = Condition(
-            kind=AlarmKind.DISK_FULL,
-            active=self._full,
+            kind=kind,
+            active=bool(problem),
             sample=now_ns // 1_000_000,  # no samples here: its time in ms names the alarm
             time_ns=now_ns,
             onset_ns=now_ns,
@@ -41,8 +60,10 @@ class GatewayAlarms:
         return self._alarms.open()
 
     def state(self) -> State:
-        return {"alarms": self._alarms.state(), "full": self._full}
+        problems = {kind.value: problem for kind, problem in self._problems.items()}
+        return {"alarms": self._alarms.state(), "problems": problems}
 
     def restore(self, state: State) -> None:
         self._alarms.restore(state["alarms"])
-        self._full = state["full"]
+        problems = state["problems"].items()
+        self._problems = {AlarmKind(kind): problem for kind, problem in problems}

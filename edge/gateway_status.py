@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from edge.delivery.courier import SinkStatus
+from edge.models import RunningBundle
 from vitalwire import __version__
 
 
@@ -35,7 +36,7 @@ class GatewayStatus:
     disk_free_bytes: int
     load: float
     rss_bytes: int
-    bundles: Sequence[str]  # models that it runs
+    bundles: Sequence[Mapping[str, Any]]  # what it runs: see `edge.models.RunningBundle`
 
 
 def look(
@@ -52,7 +53,7 @@ def look(
     sinks: Sequence[SinkStatus],
     log_bytes: int,
     evicted_bytes: int,
-    bundles: Sequence[str],
+    bundles: Sequence[RunningBundle],
 ) -> GatewayStatus:
     """Measure what only the machine knows, beside what the daemon gives."""
     return GatewayStatus(
@@ -73,7 +74,7 @@ def look(
         disk_free_bytes=shutil.disk_usage(data_dir).free,
         load=os.getloadavg()[0],
         rss_bytes=psutil.Process().memory_info().rss,
-        bundles=list(bundles),
+        bundles=[asdict(bundle) for bundle in bundles],
     )
 
 

@@ -19,6 +19,8 @@ from vitalwire.errors import ContractError
 
 T = TypeVar("T")
 
+_LONGEST = 300  # characters of an error: it goes into an alarm
+
 Asking = Generator[list[InferenceRequest], list[Arrays], list[T]]
 """A pipeline at work on one input; it returns what came of it."""
 
@@ -96,7 +98,7 @@ def _call(model: Model, asked: Sequence[Arrays]) -> tuple[list[Arrays], str]:
     try:
         outputs = model.run({key: np.stack([one[key] for one in asked]) for key in asked[0]})
     except Exception as error:  # noqa: BLE001 - whatever a runtime raises, the ward goes on
-        return [{}] * n, f"{type(error).__name__}: {error}"
+        return [{}] * n, f"{type(error).__name__}: {error}"[:_LONGEST]
     if not outputs or any(len(value) != n for value in outputs.values()):
         return [{}] * n, f"expected {n} answers, got {_sizes(outputs)}"
     good = np.ones(n, bool)

@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.chunklog.records import Record, RecordKind
 from edge.inference import Model, run_round
+from edge.model_health import ModelHealth
 from edge.pipeline.gateway import NO_MODELS, Output, Pipeline, Refusal
 from edge.pipeline.models import EcgModels
 from edge.rounds import batched, run_rounds
@@ -79,12 +80,12 @@ def analyze(
     Output or Refusal
         In the order of the records.
     """
-    models = models or {}
+    models, told_of = models or {}, ModelHealth().told_of
     pipeline = Pipeline(site, ecg=ecg, max_devices=1_000_000)
     for batch in batched(enumerate(records), _ROUND):
-        for _, outputs in run_rounds(pipeline, batch, models):
+        for _, outputs in run_rounds(pipeline, batch, models, told_of):
             yield from outputs
-    yield from run_round([pipeline.finish()], models)[0]
+    yield from run_round([pipeline.finish()], models, told_of)[0]
 
 
 def chunks_of(

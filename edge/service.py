@@ -8,6 +8,7 @@ from typing import Final
 
 from edge.config import EdgeSettings
 from edge.daemon import Daemon
+from edge.models import load_models
 
 _PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
@@ -34,10 +35,16 @@ def configure_logging(verbose: bool) -> None:
 
 
 async def serve(settings: EdgeSettings) -> None:
-    """Run a daemon until SIGTERM or SIGINT."""
+    """Run a daemon with the models of its settings until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    BundleError, InputError, UnavailableError
+        See `load_models` and `Daemon`.
+    """
     os.umask(0o027)  # what is recorded is not for every user of the machine
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Daemon(settings).run(stop)
+    await Daemon(settings, load_models(settings)).run(stop)

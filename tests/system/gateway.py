@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge.models import shipped_models
 from edge.offline import analyze
 from edge.pipeline.gateway import Output
 from tests.servers import HOST, wait_until
@@ -94,7 +95,8 @@ def gateway(folder: Path, broker_port: int, more: str = "") -> Iterator[GatewayP
 
 def offline_outputs(data: Path, site: str = SITE) -> list[Output]:
     """What the pipeline makes of a gateway's chunk log, in one go, on a desk."""
-    outputs = analyze(records_of_log(data), site)
+    models = shipped_models()
+    outputs = analyze(records_of_log(data), site, models.models, models.ecg)
     return [one for one in outputs if isinstance(one, Output)]
 
 

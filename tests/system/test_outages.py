@@ -18,6 +18,7 @@ from edge.delivery.render import render
 from edge.delivery.sinks.base import Sink
 from edge.delivery.sinks.influx import InfluxSink
 from edge.delivery.sinks.influx1 import Influx1Sink
+from edge.models import shipped_models
 from edge.offline import analyze, records_of
 from edge.pipeline.gateway import Output
 from firmware_bridge.fault_specs import parse_faults
@@ -163,13 +164,10 @@ def test_influxdb_ends_with_exactly_what_the_recorded_stream_gives(
     options = bridge.options
     playback = options.playback(start_ns)
     chunks = (timed.chunk for timed in playback.timed_chunks())
-    desk = [
-        one
-        for one in analyze(
-            records_of(chunks, lambda chunk: encode(options.recording, chunk), site=SITE), SITE
-        )
-        if isinstance(one, Output)
-    ]
+    sent = records_of(chunks, lambda chunk: encode(options.recording, chunk), site=SITE)
+    models = shipped_models()
+    outputs = analyze(sent, SITE, models.models, models.ecg)
+    desk = [one for one in outputs if isinstance(one, Output)]
     assert findings(desk) == findings(expected)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edge.chunklog.reader import open_reader
 from edge.chunklog.records import Record, RecordKind
+from edge.models import NOTHING, LoadedModels
 from edge.offline import analyze, device_name, plausible_start_ns, records_of
 from edge.results import StreamResult, events_of
 from vitalwire import topics, wire
@@ -26,8 +27,9 @@ def analyze_path(
     site: str | None = None,
     leads: Sequence[str] | None = None,
     lead_state_known: bool = False,
+    models: LoadedModels = NOTHING,
 ) -> list[StreamResult]:
-    """The pipeline over whatever lies at `path`.
+    """The pipeline over whatever lies at `path`, with these models.
 
     Raises
     ------
@@ -35,12 +37,14 @@ def analyze_path(
         Nothing that can be read lies there.
     """
     if path.is_dir():
-        return analyze_log(path, site)
+        return analyze_log(path, site, models)
     recording = open_recording(path, leads=leads)
-    return [analyze_recording(recording, lead_state_known=lead_state_known)]
+    return [analyze_recording(recording, lead_state_known=lead_state_known, models=models)]
 
 
-def analyze_recording(recording: Recording, *, lead_state_known: bool = False) -> StreamResult:
+def analyze_recording(
+    recording: Recording, *, lead_state_known: bool = False, models: LoadedModels = NOTHING
+) -> StreamResult:
     """The pipeline over a recording, as if it had been worn and sent."""
     start_ns = plausible_start_ns(recording.start_ns)
     name = device_name(recording.name)
@@ -58,12 +62,15 @@ def analyze_recording(recording: Recording, *, lead_state_known: bool = False) -
             advance(chunk.n_samples)
             return encode(recording, chunk)
 
-        result.events = events_of(analyze(records_of(chunks, counted)))
+        records = records_of(chunks, counted)
+        result.events = events_of(analyze(records, models=models.models, ecg=models.ecg))
     return result
 
 
-def analyze_log(folder: Path, site: str | None) -> list[StreamResult]:
-    """The pipeline over a gateway's chunk log: exactly what the daemon found."""
+def analyze_log(
+    folder: Path, site: str | None, models: LoadedModels = NOTHING
+) -> list[StreamResult]:
+    """The pipeline over a gateway's chunk log: with its models, just what the daemon found."""
     results, sites = _streams(records_of_log(folder))
     if site is None and len(sites) > 1:
         raise InputError(f"{folder}: has sites {', '.join(sorted(sites))}: choose with --site")
@@ -71,7 +78,8 @@ def analyze_log(folder: Path, site: str | None) -> list[StreamResult]:
         raise InputError(f"{folder}: no site {site!r}; it has {', '.join(sorted(sites))}")
     chosen = site or next(iter(sites), "home")
     by_device = {key[0]: result for key, result in results.items()}
-    for event in events_of(analyze(records_of_log(folder), chosen)):
+    outputs = analyze(records_of_log(folder), chosen, models.models, models.ecg)
+    for event in events_of(outputs):
         result = results.get(_key(event)) or by_device.get(event.device)
         if result is not None:  # a device that only said that it is there has no stream
             result.events.append(event)

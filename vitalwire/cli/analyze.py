@@ -19,6 +19,11 @@ def command(
     lead_state: Annotated[
         str, typer.Option(help="known: a flat line is the heart's; unknown: nobody can tell.")
     ] = "unknown",
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run this bundle, not the shipped one of its task; may be repeated."),
+    ] = None,
+    classify: Annotated[bool, typer.Option(help="Ask the models at all.")] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="One object on the last line.")
     ] = False,
@@ -30,7 +35,9 @@ def command(
 
     Example: vitalwire analyze 208 --out results
     """
+    from edge.models import NOTHING
     from vitalwire.cli import analysis
+    from vitalwire.cli.models import chosen_models
     from vitalwire.cli.output import print_json
     from vitalwire.errors import InputError
     from vitalwire.recordings.leads import parse_leads
@@ -42,6 +49,7 @@ def command(
         site=site,
         leads=parse_leads(leads) if leads else None,
         lead_state_known=lead_state == "known",
+        models=chosen_models(bundle) if classify else NOTHING,
     )
     for result in results:
         paths = result.write(out)

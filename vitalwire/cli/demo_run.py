@@ -20,6 +20,7 @@ from cloud.config import FeedBrokerSettings, FeedSettings
 from cloud.server import running
 from edge.config import EdgeSettings, PipelineSettings
 from edge.daemon import Daemon
+from edge.models import shipped_models
 from firmware_bridge.fault_specs import parse_faults
 from firmware_bridge.publisher import Broker
 from firmware_bridge.replay import ReplayOptions, ReplayReport, replay
@@ -118,7 +119,7 @@ async def _gateway(
         broker=BrokerSettings(host=HOST, port=port),
         pipeline=PipelineSettings(backlog_s=_NO_LIMIT_S),
     )
-    daemon = Daemon(settings, on_event=on_event)
+    daemon = Daemon(settings, shipped_models(), on_event)
     stop = asyncio.Event()
     running_daemon = asyncio.create_task(daemon.run(stop), name="demo-gateway")
     running_daemon.add_done_callback(lambda _: ended.set())  # by a fault: end the demo too

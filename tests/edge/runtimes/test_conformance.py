@@ -66,6 +66,15 @@ def test_the_batch_changes_nothing_and_may_change(loaded: Loaded) -> None:
         assert largest_difference(loaded.model.run(some), expected) < 1e-6
 
 
+def test_in_litert_the_batch_changes_not_even_the_last_digit(
+    small: Small, tmp_path: Path
+) -> None:
+    """So a replay gives what the daemon gave, however many devices it had at once."""
+    model = load_model(make_bundle(tmp_path / "bundle", small), runtime="litert")
+    inputs = small.inputs(8)
+    assert largest_difference(model.run(inputs), run_alone(model, inputs)) == 0
+
+
 def test_what_it_gave_stays(loaded: Loaded) -> None:
     """A state that is kept must not change under the next call."""
     first = loaded.model.run(loaded.small.inputs(2))

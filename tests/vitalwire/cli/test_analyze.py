@@ -12,6 +12,7 @@ import pytest
 import wfdb
 
 from edge.chunklog.log import ChunkLog
+from edge.models import shipped_models
 from edge.offline import analyze
 from edge.pipeline.gateway import Output
 from edge.results import StreamResult, events_of
@@ -118,8 +119,9 @@ def test_a_chunk_log_gives_what_the_pipeline_gives(log_folder: Path, tmp_path: P
     done = run(log_folder, "--out", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
-    whole = piece(None, 0.0, 60.0)
-    told = events_of(analyze(records(whole, cut(whole, even(whole))), SITE))
+    whole, models = piece(None, 0.0, 60.0), shipped_models()
+    sent = records(whole, cut(whole, even(whole)))
+    told = events_of(analyze(sent, SITE, models.models, models.ecg))
     beats = [event for event in told if isinstance(event, Beat)]
     assert summary["beats"] == len(beats)
     marks = wfdb.rdann(str(tmp_path / summary["record"]), "vw")
