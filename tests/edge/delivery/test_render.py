@@ -3,12 +3,13 @@
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.delivery.entries import Kind, Lane
 from edge.delivery.lineprotocol import parse_line
-from edge.delivery.render import alarm_point_ns, live, render, render_gateway
+from edge.delivery.render import alarm_point_ns, is_kept, live, render, render_gateway
 from tests.edge.delivery.samples import PATIENT, T0, alarm, beat, stream, vitals
 from vitalwire import messages
 from vitalwire.contracts import (
@@ -16,11 +17,13 @@ from vitalwire.contracts import (
     AlarmKind,
     AlarmPhase,
     Event,
+    Probabilities,
     Quality,
     Receipt,
     Signal,
     SignalState,
 )
+from vitalwire.errors import ContractError
 
 BOUNDED_TAGS = {"site", "device", "patient", "signal", "lead", "kind", "phase"}
 
@@ -137,3 +140,35 @@ def test_live_messages_are_vitals_and_one_message_of_events_a_stream() -> None:
     }
     lines = got["vitalwire/v1/ward-1/strap-1/ecg/events"].splitlines()
     assert [json.loads(line)["type"] for line in lines] == ["beat", "beat"]
+
+
+def test_probabilities_are_shown_and_not_kept() -> None:
+    event = Probabilities("strap-1", Signal.ECG, 7, 250, T0, ("normal", "af"), (0.9, 0.1))
+    assert not is_kept(event)
+    assert all(is_kept(one) for one in stream(10))
+    with pytest.raises(ContractError, match="ask is_kept first"):
+        render(event, "ward-1", None)
+    (message,) = live([event, alarm()], "ward-1")
+    assert message.topic == "vitalwire/v1/ward-1/strap-1/ecg/events"
+    assert json.loads(message.payload) == {
+        "type": "probabilities", "device": "strap-1", "signal": "ecg", "stream_id": 7,
+        "sample": 250, "time_ns": T0, "labels": ["normal", "af"], "values": [0.9, 0.1],
+    }  # fmt: skip
+
+
+def test_a_beat_has_the_probability_of_its_class_where_there_is_one() -> None:
+    classified = replace(beat(1), probability=1, activation=(0.0, 1.0))
+    fields = parse_line(_line(classified)).fields
+    assert fields["probability"] == 1.0
+    assert isinstance(fields["probability"], float)
+    assert "activation" not in fields
+    assert "probability" not in parse_line(_line(beat(1))).fields
+
+
+def test_evidence_with_rows_of_numbers_comes_back_as_it_was() -> None:
+    drawn = replace(alarm(), evidence={"classes": "NVVV", "activation": (0.0, 0.25, 1.0)})
+    entry = render(drawn, "ward-1", None)
+    assert entry.payload is not None
+    assert messages.load(AlarmEvent, entry.payload) == drawn
+    evidence = json.loads(str(parse_line(entry.line or "").fields["evidence"]))
+    assert evidence == {"classes": "NVVV", "activation": [0.0, 0.25, 1.0]}

@@ -40,10 +40,12 @@ from vitalwire.contracts import (
     BeatClass,
     Chunk,
     DeviceStatus,
+    Episode,
     Epoch,
     Event,
     Gap,
     GapReason,
+    Probabilities,
     Quality,
     SignalState,
     Vitals,
@@ -55,6 +57,13 @@ RECORDS = {  # first and length, s; what its rhythm must bring up
     "mitdb/203": (0.0, 90.0, {AlarmKind.EXTREME_TACHYCARDIA}),
     "mitdb/232": (890.0, 200.0, {AlarmKind.PAUSE, AlarmKind.ASYSTOLE}),
     "cudb/cu01": (300.0, 200.0, set()),
+}
+
+OF_DETECTIONS = {
+    AlarmKind.ASYSTOLE,
+    AlarmKind.PAUSE,
+    AlarmKind.EXTREME_BRADYCARDIA,
+    AlarmKind.EXTREME_TACHYCARDIA,
 }
 
 
@@ -192,8 +201,26 @@ def test_classes_are_all_that_a_model_adds(stretch: Piece) -> None:
     assert unsaid == without
 
 
-def test_classes_do_not_depend_on_the_cut(stretch: Piece) -> None:
+def test_alarms_of_detections_do_not_wait_for_the_models(stretch: Piece) -> None:
+    def of_detections(classify: bool) -> list[tuple[str, AlarmPhase, int]]:
+        told = found(stretch, cut(stretch, even(stretch)), classify=classify)
+        return [
+            (one.alarm_id, one.phase, one.time_ns)
+            for one in told
+            if isinstance(one, AlarmEvent) and one.kind in OF_DETECTIONS
+            if one.phase is AlarmPhase.START or not one.active
+        ]
+
+    assert of_detections(True) == of_detections(False)
+
+
+def test_classes_and_rhythm_do_not_depend_on_the_cut(name: str, stretch: Piece) -> None:
     clean = found(stretch, cut(stretch, even(stretch)), classify=True)
+    assert sum(isinstance(one, Episode) for one in clean) >= 4
+    assert sum(isinstance(one, Probabilities) for one in clean) > 80
+    if name == "cudb/cu01":
+        kinds = {one.kind for one in clean if isinstance(one, AlarmEvent)}
+        assert AlarmKind.SHOCKABLE_RHYTHM in kinds
     assert found(stretch, cut(stretch, ragged(stretch, 5)), classify=True) == clean
 
 

@@ -655,3 +655,14 @@ class AlarmMachine(RuleBasedStateMachine):
 
 TestAlarmMachine = AlarmMachine.TestCase
 TestAlarmMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_rows_of_numbers_are_no_news_after_a_restart() -> None:
+    """A saved state gives tuples back as lists."""
+    row: dict[str, object] = {"trace": (0.1, 0.9), "classes": "NVVV"}
+    ward = Ward().on(ASYSTOLE, evidence=row).restart()
+    assert ward.alarms.open()[0].evidence == row
+    ward.run(20).on(ASYSTOLE, evidence=row).run(20)
+    assert ward.phases(ASYSTOLE) == [START]
+    ward = Ward().on(ASYSTOLE).on(ASYSTOLE, evidence=row).restart().run(20)
+    assert ward.last(ASYSTOLE).evidence == row

@@ -24,7 +24,7 @@ from tests.edge.stages.heart import (
     seconds,
     utc,
 )
-from vitalwire.contracts import AlarmKind, Signal, SignalState
+from vitalwire.contracts import AlarmKind, Rhythm, Signal, SignalState
 from vitalwire.errors import ContractError, InputError
 
 ASYSTOLE, PAUSE = AlarmKind.ASYSTOLE, AlarmKind.PAUSE
@@ -87,6 +87,26 @@ def test_not_flat_and_no_beats_is_asystole_once_no_beat_can_be_pending() -> None
     ward = Ward([(30.0, GOOD)], every(1.0, 0.2, 10.2)).play()
     assert ward.onsets(ASYSTOLE) == [15.2]  # 4 s and the decision delay
     assert "check for ventricular fibrillation" in ward.first_of(ASYSTOLE).message
+
+
+def test_an_asystole_that_is_not_flat_names_what_the_rhythm_model_says() -> None:
+    """And what it says does not hold the alarm back: nobody knows that it is right."""
+    messages = {}
+    for rhythm in (None, Rhythm.SHOCKABLE, Rhythm.NORMAL):
+        rules = CardiacRules(FS, Signal.ECG, 7)
+        said = [
+            condition
+            for end in range(FRAME, 50 * FRAME, FRAME)
+            for condition in rules.push(end, utc, [], GOOD, True, False, rhythm=rhythm)
+            if condition.kind is ASYSTOLE and condition.active
+        ]
+        assert len(said) == 1
+        messages[rhythm] = said[0].message
+    assert "model" not in messages[None]
+    assert messages[Rhythm.SHOCKABLE].endswith(
+        "check for ventricular fibrillation (rhythm model: shockable)"
+    )
+    assert messages[Rhythm.NORMAL].endswith("(rhythm model: normal)")
 
 
 def test_a_pending_beat_refutes_asystole() -> None:
@@ -415,6 +435,8 @@ def test_limits_can_be_changed_while_running() -> None:
         ({"tachycardia_beats": 10.5}, "tachycardia_beats must be a whole number"),
         ({"bradycardia_bpm": 100, "tachycardia_bpm": 100}, "bradycardia_bpm must be below"),
         ({"asystole_s": 3, "pause_s": 3.5}, "pause_s must not exceed"),
+        ({"vrun_beats": 6}, "vrun_beats must not exceed vt_beats"),
+        ({"vt_bpm": 200}, "vt_bpm"),
     ],
 )
 def test_limits_that_are_not_safe_are_refused(limits: dict[str, float], words: str) -> None:
