@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from vitalwire.cli import evaluate_models
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -68,3 +70,7 @@ def qrs(
         qrs_report.write(report)
     if as_json:
         print_json(report)
+
+
+app.command("ecg-beat")(evaluate_models.ecg_beat)
+app.command("ecg-rhythm")(evaluate_models.ecg_rhythm)

@@ -1,0 +1,144 @@
+"""`vitalwire evaluate ecg-beat` and `ecg-rhythm`: the models, scored in the gateway."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        envvar="VITALWIRE_DATA", help="Folder of annotated records, or one that holds some."
+    ),
+]
+Bundle = Annotated[
+    Path | None, typer.Option(help="Folder of the bundle to score; by default the shipped one.")
+]
+Beside = Annotated[
+    Path | None, typer.Option(help="Bundle of the other ECG task, in place of the shipped one.")
+]
+Report = Annotated[Path | None, typer.Option(help="Write a page, as report.html.")]
+Results = Annotated[
+    bool, typer.Option("--results", help="Write the figures to docs/results.md.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One object on the last line.")]
+Runtime = Annotated[str, typer.Option(help="auto, litert or onnxruntime.")]
+Precision = Annotated[str, typer.Option(help="auto, int8 or fp32.")]
+
+
+def ecg_beat(
+    data: Data,
+    bundle: Bundle = None,
+    records: Annotated[
+        str | None, typer.Option(help="DS1, DS2, or names with commas; by default all.")
+    ] = None,
+    beside: Beside = None,
+    second_lead: Annotated[
+        bool, typer.Option("--second-lead", help="Also the second lead, as a run of its own.")
+    ] = False,
+    snr: Annotated[
+        bool, typer.Option("--snr", help="Also with nstdb's ma and bw added, 24 to 0 dB.")
+    ] = False,
+    annotated: Annotated[
+        bool,
+        typer.Option("--annotated", help="Also asked at the annotated beats, as papers do."),
+    ] = False,
+    runtime: Runtime = "auto",
+    precision: Precision = "auto",
+    report: Report = None,
+    results: Results = False,
+    as_json: AsJson = False,
+) -> None:
+    """Beats and their classes by EC57: the gateway's own output on the first lead.
+
+    Example: vitalwire evaluate ecg-beat --data data/mitdb --records DS2 --report beats.html
+    """
+    from training.scoring.bundled import LoadBundles, require
+    from training.scoring.evaluate_beat import SNRS_DB, BeatOptions, evaluate_beat
+    from training.splits import named_records
+    from vitalwire.bundle import Task
+    from vitalwire.cli.output import progress
+
+    paths = _paths((Task.ECG_BEAT, bundle), (Task.ECG_RHYTHM, beside))
+    load = LoadBundles(paths, runtime=runtime, precision=precision)
+    require(load, Task.ECG_BEAT)
+    options = BeatOptions(second_lead=second_lead, snrs_db=SNRS_DB if snr else ())
+    if annotated:
+        raise typer.BadParameter("is not there yet")
+    names = named_records(records)
+    figures = evaluate_beat(data, names, load, options=options, track=progress)
+    _tell("ecg-beat", figures, report, results, as_json)
+
+
+def ecg_rhythm(
+    data: Data,
+    bundle: Bundle = None,
+    records: Annotated[
+        str | None,
+        typer.Option(
+            help="all, DS2, or names with commas; by default those that were not learned from."
+        ),
+    ] = None,
+    beside: Beside = None,
+    shockable_folds: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with folds.json: for each record a bundle that never saw it."
+        ),
+    ] = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "auto",
+    report: Report = None,
+    results: Results = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rhythm: CinC 2017 by F1, shockable episodes and their alarms, atrial fibrillation.
+
+    Of CinC 2017 the test fifth alone is scored, of MIT-BIH the records of DS2: the others may
+    have been learned from.
+
+    Example: vitalwire evaluate ecg-rhythm --data data/challenge-2017 --json
+    """
+    from training.scoring.bundled import LoadBundles, read_folds, require
+    from training.scoring.evaluate_rhythm import ALL, evaluate_rhythm
+    from training.splits import named_records
+    from vitalwire.bundle import Task
+    from vitalwire.cli.output import progress
+
+    paths = _paths((Task.ECG_RHYTHM, bundle), (Task.ECG_BEAT, beside))
+    load = LoadBundles(paths, runtime=runtime, precision=precision)
+    require(load, Task.ECG_RHYTHM)
+    names = [ALL] if records == ALL else named_records(records)
+    folds = None if shockable_folds is None else read_folds(shockable_folds, load)
+    figures = evaluate_rhythm(data, names, load, folds=folds, track=progress)
+    _tell("ecg-rhythm", figures, report, results, as_json)
+
+
+def _paths(*named: tuple[Any, Path | None]) -> tuple[tuple[Any, Path], ...]:
+    return tuple((task, path) for task, path in named if path is not None)
+
+
+def _tell(
+    task: str, figures: dict[str, Any], page: Path | None, results: bool, as_json: bool
+) -> None:
+    from training.scoring import telling
+    from training.scoring.page import write_page
+    from vitalwire.cli.output import print_json
+
+    _warn(figures["skipped"])
+    typer.echo(telling.text(task, figures), err=as_json)
+    telling.log_look(task, figures)
+    if page is not None:
+        write_page(page, figures)
+        typer.echo(f"wrote {page}", err=True)
+    if results:
+        telling.write_results(task, figures)
+    if as_json:
+        print_json(figures)
+
+
+def _warn(skipped: Sequence[dict[str, str]]) -> None:
+    for one in skipped:
+        said = one["why"] if one["record"] in one["why"] else f"{one['record']}: {one['why']}"
+        typer.echo(f"vitalwire: not scored: {said}", err=True)
