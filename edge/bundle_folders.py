@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from vitalwire.bundle import Bundle, Trust, load_bundle
-from vitalwire.bundle.files import read_regular, sync_folder, write_whole
+from vitalwire.bundle.files import is_there, read_regular, sync_folder, write_whole
 from vitalwire.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE
 from vitalwire.errors import BundleError
 
@@ -40,7 +40,7 @@ def read_history(folder: Path) -> list[str] | None:
         It is damaged.
     """
     path = folder / CURRENT
-    if not path.exists():
+    if not is_there(path):
         return None
     names = read_regular(path, _MAX_CURRENT_BYTES).decode("ascii", "replace").splitlines()
     if not names or not all(name == SHIPPED or _NAME.fullmatch(name) for name in names):

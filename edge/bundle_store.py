@@ -17,7 +17,7 @@ from typing import Final
 from edge import bundle_audit, bundle_folders
 from edge.bundle_folders import KEPT, SHIPPED
 from vitalwire.bundle import Bundle, Task, Trust, load_bundle
-from vitalwire.bundle.files import read_regular, write_whole
+from vitalwire.bundle.files import is_there, read_regular, write_whole
 from vitalwire.bundle.trust import PINS, read_pins
 from vitalwire.errors import BundleError, InputError, UnavailableError
 
@@ -180,7 +180,7 @@ class BundleStore:
         return names
 
     def _is_shipped(self, task: Task) -> bool:
-        return task in read_pins(self._shipped / PINS) or (self._shipped / task).exists()
+        return task in read_pins(self._shipped / PINS) or is_there(self._shipped / task)
 
     def _named(self, task: Task, name: str) -> Bundle:
         if name != SHIPPED:
@@ -260,11 +260,10 @@ class BundleStore:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """One change at a time; says what the disk refuses."""
-        if not self._data_dir.is_dir():
-            raise InputError(
-                f"there is no folder {self._data_dir}: give the gateway's data_dir"
-            )
         try:
+            if not self._data_dir.is_dir():
+                told = f"there is no folder {self._data_dir}: give the gateway's data_dir"
+                raise InputError(told)
             self._folder.mkdir(mode=0o755, exist_ok=True)
             descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o640)
             try:

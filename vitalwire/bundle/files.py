@@ -46,6 +46,23 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     return content
 
 
+def is_there(path: Path) -> bool:
+    """Whether something lies at `path`, a link that leads nowhere included.
+
+    Raises
+    ------
+    BundleError
+        Nobody can tell: the way there is closed.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise BundleError(f"cannot look at {_shown(path)}: {error.strerror}") from None
+    return True
+
+
 def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Put `content` at `path`: a reader, or a power cut, sees the old file or the new one.
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitalwire.bundle.files import read_regular
+from vitalwire.bundle.files import is_there, read_regular
 from vitalwire.bundle.manifest import (
     CARD,
     MANIFEST,
@@ -120,7 +120,7 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 
 
 def _read_manifest(path: Path) -> bytes:
-    if not path.is_dir():
+    if not is_there(path) or not path.is_dir():
         raise BundleError(f"{path} is no bundle: expected a folder with a {MANIFEST}")
     return read_regular(path / MANIFEST, MAX_MANIFEST_BYTES)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from vitalwire.bundle.files import read_regular
+from vitalwire.bundle.files import is_there, read_regular
 from vitalwire.bundle.manifest import SIGNATURE, Task
 from vitalwire.errors import BundleError, InputError
 
@@ -72,7 +72,7 @@ class Trust:
             return "pinned"
         if self.whoever:
             return "nobody"
-        if not (folder / SIGNATURE).is_symlink() and not (folder / SIGNATURE).exists():
+        if not is_there(folder / SIGNATURE):
             raise BundleError(
                 f"{folder} has a manifest that this release was not shipped with, and no "
                 f"{SIGNATURE}: altered, or still to be signed with a site's key"
@@ -115,7 +115,7 @@ def read_pins(path: Path) -> dict[Task, str]:
     BundleError
         Not an object of known tasks and sha256 digests.
     """
-    if not path.exists():
+    if not is_there(path):
         return {}
     try:
         fields = json.loads(read_regular(path, _MAX_PINS_BYTES))

@@ -95,6 +95,14 @@ class TestShow:
     def test_no_bundle(self) -> None:
         assert "is no bundle" in run("show", "nowhere", code=1)
 
+    @pytest.mark.parametrize("command", ["show", "verify"])
+    def test_where_nobody_can_look(self, command: str) -> None:
+        name = (
+            "n" * 300
+        )  # longer than a file system takes; a closed folder is told the same way
+        assert "cannot look at" in run(command, name, code=1)
+        assert "cannot look at" in run(command, "ecg-beat", "--data-dir", name, code=1)
+
 
 class TestVerify:
     def test_a_shipped_one(self) -> None:
@@ -132,6 +140,15 @@ class TestVerify:
 
 
 class TestRefusals:
+    def test_where_nobody_can_look(self, here: Path) -> None:
+        name = "n" * 300
+        told = run("rollback", "ecg-beat", "--data-dir", name, code=2)
+        assert "cannot write into" in told
+        told = run("keygen", "--out", name, code=2)
+        assert "cannot write a key into" in told
+        make_bundle(here / "made")
+        assert "cannot read the key" in run("sign", "made", "--key", name, code=2)
+
     def test_keys_are_not_overwritten(self, here: Path) -> None:
         run("keygen", "--out", "keys")
         before = (here / "keys" / "site-private.pem").read_bytes()
