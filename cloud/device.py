@@ -3,13 +3,16 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cloud.views import View, signal_reason, vitals_view
+from cloud.inbound import StreamEvents
+from cloud.marks import is_rhythm
+from cloud.views import View, rhythm_view, signal_reason, vitals_view
 from vitalwire import messages
 from vitalwire.contracts import (
     AlarmEvent,
     AlarmKind,
     DeviceInfo,
     DeviceStatus,
+    Probabilities,
     Signal,
     SignalState,
     Vitals,
@@ -37,7 +40,17 @@ class Device:
     infos: dict[Signal, DeviceInfo] = field(default_factory=dict)
     vitals: dict[Signal, tuple[Vitals, int]] = field(default_factory=dict)  # and their arrival
     leads: dict[tuple[Signal, int], SignalState] = field(default_factory=dict)
+    rhythms: dict[Signal, tuple[Probabilities, int]] = field(default_factory=dict)
     alarms: dict[str, AlarmEvent] = field(default_factory=dict)  # the open ones, by id
+
+    def take(self, events: StreamEvents, now_ns: int) -> bool:
+        """Keep what the card shows of them; false if there is nothing."""
+        for quality in events.qualities:
+            self.leads[quality.signal, quality.lead] = quality.state
+        said = [item for item in events.probabilities if is_rhythm(item)]
+        if said:
+            self.rhythms[events.signal] = (said[-1], now_ns)
+        return bool(events.qualities or said)
 
 
 def device_view(device: Device, is_gateway: bool, bridge_gone: bool) -> View:
@@ -60,6 +73,10 @@ def device_view(device: Device, is_gateway: bool, bridge_gone: bool) -> View:
         "vitals": {
             signal.value: vitals_view(vitals, received_ns)
             for signal, (vitals, received_ns) in device.vitals.items()
+        },
+        "rhythms": {
+            signal.value: rhythm_view(said, received_ns, _signal_state(device, signal))
+            for signal, (said, received_ns) in device.rhythms.items()
         },
         "leads_off": [
             f"{signal.value} {_lead_name(device, signal, lead)}"
@@ -88,6 +105,11 @@ def device_state(device: Device, bridge_gone: bool) -> tuple[DeviceState, str]:
     if not states:
         return DeviceState.UNKNOWN, "no vitals yet" if status else "nothing said yet"
     return DeviceState.ONLINE, ""
+
+
+def _signal_state(device: Device, signal: Signal) -> SignalState:
+    vitals = device.vitals.get(signal)
+    return vitals[0].state if vitals else SignalState.UNKNOWN
 
 
 def _lead_name(device: Device, signal: Signal, lead: int) -> str:

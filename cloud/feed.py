@@ -21,7 +21,7 @@ from cloud.state import Link, WardState
 from cloud.subscriber import Subscriber
 from cloud.waveform import Piece, Waveforms
 from vitalwire import messages, topics
-from vitalwire.contracts import AlarmEvent, Chunk, Command, CommandAction, Receipt
+from vitalwire.contracts import AlarmEvent, Chunk, Command, CommandAction, Receipt, Vitals
 from vitalwire.errors import UnavailableError, WireError
 from vitalwire.topics import Leaf
 
@@ -83,6 +83,8 @@ class Feed:
         now_ns = self.now_ns()
         if isinstance(message, StreamEvents):
             self.waves.send(self.waveforms.push_events(message))
+        elif isinstance(message, Vitals):
+            self.waves.send(self.waveforms.push_vitals(message))
         self.updates.send(self.ward.push(message, now_ns))
         if isinstance(message, AlarmEvent):
             self._remember((message, now_ns))

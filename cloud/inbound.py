@@ -14,6 +14,7 @@ from vitalwire.contracts import (
     Chunk,
     DeviceInfo,
     DeviceStatus,
+    Probabilities,
     Quality,
     Receipt,
     Signal,
@@ -23,6 +24,11 @@ from vitalwire.errors import WireError, WireReason
 from vitalwire.topics import ROOT, Leaf, Topic
 
 MAX_EVENT_LINES = 1000
+MAX_LABELS = 16
+MAX_LABEL = 32
+"""Letters of a label."""
+MAX_ACTIVATION = 64
+SUM_TOLERANCE = 0.02  # a quantised model's probabilities do not sum to one exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +54,13 @@ class ActiveAlarms:
 
 @dataclass(frozen=True, slots=True)
 class StreamEvents:
-    """Beats and lead states of one signal, for the strip."""
+    """Beats, lead states and a model's probabilities of one signal, for the strip."""
 
     device: str
     signal: Signal
     beats: tuple[Beat, ...] = ()
     qualities: tuple[Quality, ...] = ()
+    probabilities: tuple[Probabilities, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +165,57 @@ def _same(where: Topic, device: str, site: str | None = None) -> None:
 
 
 def _events(device: str, signal: Signal, payload: bytes) -> StreamEvents:
-    """Beats and lead states out of JSON lines; other kinds are not for the strip."""
+    """What the strip shows out of JSON lines; other kinds are not for it."""
     beats: list[Beat] = []
     qualities: list[Quality] = []
+    probabilities: list[Probabilities] = []
     for line in _lines(payload):
         fields = _object(line)
         kind = fields.pop("type", None)
         body = json.dumps(fields).encode()
         if kind == "beat":
-            beats.append(messages.load(Beat, body))
+            beats.append(_beat(body))
         elif kind == "quality":
             qualities.append(messages.load(Quality, body))
-    named = {item.device for item in beats} | {item.device for item in qualities}
-    if named - {device}:
-        raise WireError(WireReason.BAD_TOPIC, f"events on {device} claim another device")
-    return StreamEvents(device, signal, tuple(beats), tuple(qualities))
+        elif kind == "probabilities":
+            probabilities.append(_probabilities(body))
+    events: list[Beat | Quality | Probabilities] = [*beats, *qualities, *probabilities]
+    named = {(item.device, item.signal) for item in events}
+    if named - {(device, signal)}:
+        raise WireError(
+            WireReason.BAD_TOPIC, f"events on {device}/{signal} claim another device or signal"
+        )
+    return StreamEvents(device, signal, tuple(beats), tuple(qualities), tuple(probabilities))
+
+
+def _beat(body: bytes) -> Beat:
+    beat = messages.load(Beat, body)
+    if beat.probability is not None and not 0 <= beat.probability <= 1:
+        raise WireError(WireReason.BAD_JSON, "Beat: probability: expected 0 to 1")
+    row = beat.activation
+    if len(row) > MAX_ACTIVATION or any(not 0 <= value <= 1 for value in row):
+        raise WireError(
+            WireReason.BAD_JSON,
+            f"Beat: activation: expected at most {MAX_ACTIVATION} values of 0 to 1",
+        )
+    return beat
+
+
+def _probabilities(body: bytes) -> Probabilities:
+    said = messages.load(Probabilities, body)
+    labels, values = said.labels, said.values
+    unique = len(set(labels)) == len(labels) == len(values)
+    if not (unique and 0 < len(labels) <= MAX_LABELS):
+        raise WireError(
+            WireReason.BAD_JSON,
+            f"Probabilities: expected 1 to {MAX_LABELS} labels, each once and with its value, "
+            f"got {len(labels)} labels and {len(values)} values",
+        )
+    if any(len(label) > MAX_LABEL for label in labels):
+        raise WireError(WireReason.BAD_JSON, f"Probabilities: a label over {MAX_LABEL} letters")
+    if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > SUM_TOLERANCE:
+        raise WireError(WireReason.BAD_JSON, "Probabilities: expected 0 to 1, sum 1")
+    return said
 
 
 def _lines(payload: bytes) -> Iterator[bytes]:

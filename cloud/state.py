@@ -79,10 +79,8 @@ class WardState:
             case Info():
                 device.infos[message.signal] = message.info
             case StreamEvents():
-                if not message.qualities:
+                if not device.take(message, now_ns):
                     return []
-                for quality in message.qualities:
-                    device.leads[quality.signal, quality.lead] = quality.state
         return [self._device_update(device)]
 
     def tick(self, now_ns: int) -> list[Update]:

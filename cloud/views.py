@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from cloud.commands import Asked
 from vitalwire import messages
-from vitalwire.contracts import AlarmEvent, SignalState, Vitals
+from vitalwire.contracts import AlarmEvent, Probabilities, Rhythm, SignalState, Vitals
 
 View = dict[str, object]
 
@@ -76,6 +76,23 @@ def vitals_view(vitals: Vitals, received_ns: int) -> View:
         if getattr(vitals, name) is None
     }
     return view
+
+
+def rhythm_view(said: Probabilities, received_ns: int, state: SignalState) -> View:
+    """The likeliest rhythm, and why it cannot be told where the signal is not good.
+
+    A poor signal has no rhythm, and above all no normal one. Ventricular fibrillation is the
+    exception: it looks like poor signal and must not hide behind it.
+    """
+    probability, label = max(zip(said.values, said.labels, strict=True))
+    hidden = state is not SignalState.GOOD and label != Rhythm.SHOCKABLE
+    return {
+        "label": label,
+        "probability": round(probability, 3),
+        "reason": _STATE_REASON.get(state, "") if hidden else "",
+        "time_ms": said.time_ns // 1_000_000,
+        "received_ms": received_ns // 1_000_000,
+    }
 
 
 def signal_reason(state: SignalState) -> str:

@@ -13,9 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud import marks
 from cloud.inbound import StreamEvents
 from cloud.mailbox import Mailbox
-from vitalwire.contracts import Beat, Chunk, Samples, Signal
+from cloud.marks import Mark, Opinion, Reading
+from vitalwire.contracts import Chunk, Samples, Signal, Vitals
 from vitalwire.dsp import CausalBandpass
 
 LOW_HZ: Final = 0.5
@@ -24,6 +26,7 @@ MAX_DISPLAY_HZ: Final = 130.0  # one of the common wearables' own rate
 MAX_LEADS: Final = 3
 KEPT_S: Final = 12.0  # for a reader who has just come
 MAX_MARKS: Final = 60  # 300 beats a minute over that time
+MAX_SECONDS: Final = 20  # of what is said once a second: it lags behind the samples
 UNIT_PER_COUNT: Final = {Signal.ECG: 0.001, Signal.EEG: 0.1}  # mV, uV
 _FULL_SCALE: Final = 2**31 - 1
 RESTART_S: Final = 10.0  # farther back than this is no late chunk, but a stream begun anew
@@ -44,14 +47,6 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A beat at a position between display samples."""
-
-    position: float
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
 class Piece:
     """What is new of one strip. Another `stream` than before: wipe the strip."""
 
@@ -62,6 +57,8 @@ class Piece:
     unit_per_count: float
     runs: tuple[Run, ...] = ()
     marks: tuple[Mark, ...] = ()
+    opinions: tuple[Opinion, ...] = ()
+    readings: tuple[Reading, ...] = ()
     lead_off: int = 0
     injected: bool = False
     kind: str = "wave"
@@ -74,7 +71,9 @@ class Piece:
             "unit": self.unit,
             "unit_per_count": self.unit_per_count,
             "runs": [{"start": run.start, "counts": run.counts} for run in self.runs],
-            "beats": [{"at": mark.position, "label": mark.label} for mark in self.marks],
+            "beats": [mark.view() for mark in self.marks],
+            "opinions": [opinion.view() for opinion in self.opinions],
+            "readings": [reading.view() for reading in self.readings],
             "lead_off": self.lead_off,
             "injected": self.injected,
         }
@@ -84,11 +83,22 @@ class WaveBox(Mailbox[Piece]):
     """A mailbox that strings pieces together, the oldest dropped beyond `KEPT_S`."""
 
     def merge(self, older: Piece, newer: Piece) -> Piece:
-        if older.stream != newer.stream:
-            return newer
-        return trimmed(
-            replace(newer, runs=older.runs + newer.runs, marks=older.marks + newer.marks)
+        return joined(older, newer)
+
+
+def joined(older: Piece | None, newer: Piece) -> Piece:
+    """Two pieces as one, no longer than `KEPT_S`; the newer alone of another stream."""
+    if older is None or older.stream != newer.stream:
+        return newer
+    return trimmed(
+        replace(
+            newer,
+            runs=older.runs + newer.runs,
+            marks=older.marks + newer.marks,
+            opinions=older.opinions + newer.opinions,
+            readings=older.readings + newer.readings,
         )
+    )
 
 
 def trimmed(piece: Piece) -> Piece:
@@ -103,7 +113,13 @@ def trimmed(piece: Piece) -> Piece:
             break
         room -= run.n_samples
         runs.appendleft(run)
-    return replace(piece, runs=tuple(runs), marks=piece.marks[-MAX_MARKS:])
+    return replace(
+        piece,
+        runs=tuple(runs),
+        marks=piece.marks[-MAX_MARKS:],
+        opinions=piece.opinions[-MAX_SECONDS:],
+        readings=piece.readings[-MAX_SECONDS:],
+    )
 
 
 @dataclass(slots=True)
@@ -149,28 +165,47 @@ class Waveforms:
         return [self._keep(piece)]
 
     def push_events(self, events: StreamEvents) -> list[Piece]:
-        """Beats, put at their place on the strip."""
-        key = f"{events.device}/{events.signal.value}"
-        stream, kept = self._streams.get(key), self._kept.get(key)
-        if stream is None or kept is None:
+        """Beats and the rhythm's probabilities, put at their place on the strip."""
+        found = self._find(f"{events.device}/{events.signal.value}")
+        if found is None:
             return []
-        marks = tuple(_mark(beat, stream) for beat in events.beats
-                      if beat.stream_id == stream.stream_id)  # fmt: skip
-        if not marks:
+        stream, empty = found
+        beats = [beat for beat in events.beats if beat.stream_id == stream.stream_id]
+        said = [
+            item for item in events.probabilities
+            if item.stream_id == stream.stream_id and marks.is_rhythm(item)
+        ]  # fmt: skip
+        if not beats and not said:
             return []
-        return [self._keep(replace(kept, runs=(), marks=marks))]
+        piece = replace(
+            empty,
+            marks=tuple(marks.mark(beat, stream.step) for beat in beats),
+            opinions=tuple(marks.opinion(item, stream.step) for item in said),
+        )
+        return [self._keep(piece)]
+
+    def push_vitals(self, vitals: Vitals) -> list[Piece]:
+        """Whether the last second of the strip could be analysed."""
+        found = self._find(f"{vitals.device}/{vitals.signal.value}")
+        if found is None or found[0].stream_id != vitals.stream_id:
+            return []
+        stream, empty = found
+        readings = (marks.reading(vitals, stream.step),)
+        return [self._keep(replace(empty, readings=readings))]
 
     def recent(self) -> list[Piece]:
         """The last seconds of every strip."""
         return list(self._kept.values())
 
+    def _find(self, key: str) -> tuple[_Stream, Piece] | None:
+        """A strip that is known, and a piece of it with nothing on it."""
+        stream, kept = self._streams.get(key), self._kept.get(key)
+        if stream is None or kept is None:
+            return None
+        return stream, replace(kept, runs=(), marks=(), opinions=(), readings=())
+
     def _keep(self, piece: Piece) -> Piece:
-        kept = self._kept.get(piece.key)
-        if kept and kept.stream == piece.stream:
-            whole = replace(piece, runs=kept.runs + piece.runs, marks=kept.marks + piece.marks)
-            self._kept[piece.key] = trimmed(whole)
-        else:
-            self._kept[piece.key] = piece
+        self._kept[piece.key] = joined(self._kept.get(piece.key), piece)
         return piece
 
     def _stream(self, key: str, chunk: Chunk, n_leads: int) -> _Stream:
@@ -200,10 +235,6 @@ def _bandpass(fs: float) -> CausalBandpass | None:
     display_fs = fs / max(1, math.ceil(fs / MAX_DISPLAY_HZ))
     high = min(HIGH_HZ, 0.4 * display_fs)
     return CausalBandpass(fs, LOW_HZ, high) if high > 2 * LOW_HZ else None
-
-
-def _mark(beat: Beat, stream: _Stream) -> Mark:
-    return Mark(round(beat.sample / stream.step, 2), beat.label.value)
 
 
 def _decimate(stream: _Stream, leads: Samples, first: int, unit_per_count: float) -> Run:

@@ -22,8 +22,11 @@ from vitalwire.contracts import (
     DeviceInfo,
     DeviceStatus,
     Epoch,
+    Event,
     Priority,
+    Probabilities,
     Receipt,
+    Rhythm,
     Signal,
     SignalState,
     Vitals,
@@ -93,8 +96,22 @@ def chunk(
     )  # fmt: skip
 
 
-def beat(sample: int, device: str = "bed-1", label: BeatClass = BeatClass.N) -> Beat:
-    return Beat(device, Signal.ECG, 1, sample, T0_NS, label, 0.8, 1.2)
+def beat(
+    sample: int, device: str = "bed-1", label: BeatClass = BeatClass.N,
+    probability: float | None = None, activation: tuple[float, ...] = (),
+) -> Beat:  # fmt: skip
+    return Beat(device, Signal.ECG, 1, sample, T0_NS, label, 0.8, 1.2, probability, activation)
+
+
+def probabilities(
+    sample: int, device: str = "bed-1", time_ns: int = T0_NS, **values: float
+) -> Probabilities:
+    """A rhythm model's word; what is not named has no probability, normal has the rest."""
+    shares = {rhythm.value: values.get(rhythm.value, 0.0) for rhythm in Rhythm}
+    shares[Rhythm.NORMAL] = 1 - sum(values.values())
+    return Probabilities(
+        device, Signal.ECG, 1, sample, time_ns, tuple(shares), tuple(shares.values())
+    )
 
 
 class FakeGateway:
@@ -147,9 +164,9 @@ class FakeGateway:
         topic = topics.signal_topic(self.site, piece.device, piece.signal, Leaf.CHUNK)
         await self.client.publish(topic, wire.encode(piece), qos=1)
 
-    async def beats(self, device: str, beats: Sequence[Beat]) -> None:
+    async def events(self, device: str, events: Sequence[Event]) -> None:
         topic = topics.signal_topic(self.site, device, Signal.ECG, Leaf.EVENTS)
-        await self.client.publish(topic, b"\n".join(map(messages.dump_event, beats)))
+        await self.client.publish(topic, b"\n".join(map(messages.dump_event, events)))
 
     async def answer(self, command: Command, accepted: bool = True, reason: str = "") -> None:
         receipt = Receipt(

@@ -151,7 +151,7 @@ async def feed_strip(gateway: FakeGateway) -> None:
     for i in range(10):
         await gateway.chunk(chunk(data[i * 72 : i * 72 + 72], i * 72))
         await gateway.chunk(chunk(data[:72], 0, device="bed-2"))
-    await gateway.beats("bed-1", [beat(300)])
+    await gateway.events("bed-1", [beat(300)])
 
 
 async def test_a_reader_that_does_not_read_holds_up_nobody_and_grows_nothing(

@@ -75,7 +75,7 @@ async def test_a_device_its_strip_and_its_numbers(stage: Stage) -> None:
     data = np.sin(np.arange(1440) / 20).astype(np.float32)
     for i in range(20):
         await stage.gateway.chunk(chunk(data[i * 72 : i * 72 + 72], i * 72))
-    await stage.gateway.beats("bed-1", [beat(400, label=BeatClass.V)])
+    await stage.gateway.events("bed-1", [beat(400, label=BeatClass.V)])
     await stage.gateway.say(replace(vitals(), time_ns=stage.running.feed.now_ns()))
     card = stage.page.locator("[data-device='bed-1']")
     await expect(card.locator(".rate .value")).to_have_text("72")

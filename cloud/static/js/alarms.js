@@ -2,11 +2,14 @@
 // shown as pending until the gateway's receipt.
 
 import { $, arrange, attribute, make, show, text } from "./dom.js";
-import { clock, evidence, kindName, span, when } from "./format.js";
+import { exhibits } from "./evidence.js";
+import { clock, kindName, span, when } from "./format.js";
 import { post } from "./net.js";
 import { alarmSymbol, CATEGORY_WORD } from "./symbols.js";
 
 const DENSE_FROM = 4;
+const ROOMY_UP_TO = 2; // alarms whose drawings do not push another one off the screen
+const narrow = matchMedia("(max-width: 900px)");
 
 export class AlarmList {
   constructor(store, askName, announce) {
@@ -89,7 +92,10 @@ export class AlarmList {
     const where = ["device", "patient", "category"].map((name) => make("span", name));
     const device = make("p", "where", ...where);
     const message = make("p", "message");
-    const proof = make("ul", "evidence");
+    const proof = { facts: make("ul", "evidence"), drawn: make("div", "exhibits") };
+    const shown = make("details", "proof", make("summary", "", "What it rests on"), proof.drawn);
+    let chosen = null; // by hand
+    shown.firstChild.addEventListener("click", () => { chosen = !shown.open; });
     const flags = make("p", "flags");
     const progress = make("p", "progress");
     const acknowledge = button("Acknowledge", "primary");
@@ -97,7 +103,7 @@ export class AlarmList {
     const node = make("li", `alarm ${alarm.priority}`,
       make("div", "alarm-head", alarmSymbol(alarm.category, alarm.priority),
         make("div", "", make("p", "title", title), device), since),
-      message, proof, flags, progress, make("p", "buttons", acknowledge, snooze));
+      message, proof.facts, shown, flags, progress, make("p", "buttons", acknowledge, snooze));
     node.tabIndex = 0;
     node.dataset.alarmId = id;
     let current = alarm;
@@ -127,7 +133,9 @@ export class AlarmList {
       text(where[1], view.patient ?? "patient not assigned");
       text(where[2], `${CATEGORY_WORD[view.category]}, ${view.priority}`);
       text(message, view.message);
-      setEvidence(proof, view.evidence);
+      setEvidence(proof, view);
+      show(shown, proof.drawn.hasChildNodes());
+      shown.open = chosen ?? (!narrow.matches && this.store.alarms.size <= ROOMY_UP_TO);
       setFlags(flags, flagWords(view, this.store));
       setProgress(progress, view, error);
       acknowledge.disabled = snooze.disabled = pending;
@@ -156,11 +164,13 @@ function button(label, className) {
   return node;
 }
 
-function setEvidence(list, fields) {
-  const lines = evidence(fields);
-  if (list.dataset.key === lines.join("\n")) return;
-  list.dataset.key = lines.join("\n");
-  list.replaceChildren(...lines.map((line) => make("li", "", line)));
+function setEvidence(proof, view) {
+  const key = JSON.stringify(view.evidence);
+  if (proof.key === key) return;
+  proof.key = key;
+  const [facts, drawn] = exhibits(view.evidence, kindName(view.kind));
+  proof.facts.replaceChildren(...facts);
+  proof.drawn.replaceChildren(...drawn);
 }
 
 function flagWords(view, store) {

@@ -2,6 +2,7 @@
 
 import { attribute, make, show, text } from "./dom.js";
 import { clock, kindName, number, span, UNKNOWN } from "./format.js";
+import { rhythmWords } from "./rhythm.js";
 import { Strip } from "./strip.js";
 import { alarmSymbol } from "./symbols.js";
 
@@ -56,13 +57,20 @@ export class Card {
     this.lead.title = "Next lead";
     const gain = make("span", "gain");
     const over = make("p", "over");
-    this.strip = new Strip(canvas, grid, { gain, over });
+    const lane = make("canvas", "lane");
+    lane.hidden = true;
+    attribute(lane, "role", "img");
+    attribute(lane, "aria-label", `Probabilities of the rhythm of ${this.name}, second for second`);
+    this.strip = new Strip(canvas, grid, lane, { gain, over });
+    this.rhythm = make("span", "rhythm");
+    this.saying = make("p", "saying", make("span", "subject", "Rhythm"), this.rhythm);
+    this.saying.hidden = true;
     this.lead.addEventListener("click", () => {
       this.strip.nextLead();
       this.#labelLead();
     });
-    return make("div", "strip", grid, canvas,
-      make("p", "strip-label", this.lead, gain), over);
+    const plot = make("div", "plot", grid, canvas, make("p", "strip-label", this.lead, gain), over);
+    return make("div", "strip", plot, lane, this.saying);
   }
 
   /** The device's view and its open alarms, the worst first. */
@@ -126,6 +134,7 @@ export class Card {
     this.#showState(lost ? "unknown" : stale && this.view.state === "online"
       ? (delayed ? "delayed" : "quiet") : this.view.state);
     this.#numbers(vitals, gone, nowMs);
+    this.#sayRhythm(nowMs, lost);
     text(this.age, !vitals ? "" : stale
       ? delayed && !lost ? `DELAYED: measured ${clock(vitals.time_ms)}`
         : `STALE: ${span(age)} old, of ${clock(vitals.received_ms)}`
@@ -140,6 +149,18 @@ export class Card {
     const now = Boolean(this.strip.injected);
     text(this.injected, `INJECTED TEST FAULT${now ? " NOW" : "S FROM THIS SOURCE"}: ${this.faults}`);
     attribute(this.injected, "data-now", now ? "" : null);
+  }
+
+  /** Nothing where no model has ever spoken; never a rhythm that is not of now. */
+  #sayRhythm(nowMs, lost) {
+    const said = this.view?.rhythms?.[this.signal];
+    show(this.saying, Boolean(said));
+    if (!said) return;
+    const cutOff = lost ? "connection lost" : this.view.state === "offline" ? "offline" : "";
+    const { words, known, urgent } = rhythmWords(said, nowMs, cutOff);
+    text(this.rhythm, words);
+    attribute(this.rhythm, "data-known", known ? "" : null);
+    attribute(this.rhythm, "data-urgent", urgent ? "" : null);
   }
 
   #numbers(vitals, gone, nowMs) {

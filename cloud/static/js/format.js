@@ -40,12 +40,19 @@ const KINDS = {
   extreme_bradycardia: "Extreme bradycardia",
   extreme_tachycardia: "Extreme tachycardia",
   pause: "Pause",
+  shockable_rhythm: "Shockable rhythm (VT/VF)",
+  ventricular_tachycardia: "Ventricular tachycardia",
+  ventricular_run: "Ventricular run",
+  atrial_fibrillation: "Atrial fibrillation",
+  bigeminy: "Bigeminy",
+  trigeminy: "Trigeminy",
   device_silent: "Device silent",
   lead_off: "Lead off",
   poor_signal: "Poor signal",
   flat_signal: "Flat signal",
   low_battery: "Low battery",
   disk_full: "Gateway disk full",
+  model_failed: "Analysis model failed",
 };
 
 export function kindName(kind) {
@@ -57,18 +64,35 @@ export function words(name) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-const UNITS = { bpm: "bpm", s: "s", ms: "ms", mv: "mV", uv: "µV", hz: "Hz", ns: "ns" };
+/** A probability: never a certainty, never an impossibility. */
+export function percent(value) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return UNKNOWN;
+  const whole = Math.round(value * 100);
+  return whole > 99 ? "> 99 %" : whole < 1 ? "< 1 %" : `${whole} %`;
+}
 
-/** `{"rate_bpm": 182.4}` becomes `Rate 182 bpm`. */
-export function evidence(fields) {
-  return Object.entries(fields)
-    .filter(([name]) => name !== "injected")
-    .map(([name, value]) => {
-      const parts = name.split("_");
-      const unit = parts.length > 1 ? UNITS[parts.at(-1)] : undefined;
-      if (unit) parts.pop();
-      const text = typeof value === "number" && !Number.isInteger(value)
-        ? String(Number(value.toPrecision(3))) : String(value);
-      return `${words(parts.join("_"))} ${text}${unit ? ` ${unit}` : ""}`;
-    });
+const UNITS = {
+  bpm: "bpm", s: "s", ms: "ms", mv: "mV", uv: "µV", hz: "Hz", ns: "ns", samples: "samples",
+};
+
+/** `rate_bpm`: its words and its unit. */
+export function named(name) {
+  const parts = name.split("_");
+  const unit = parts.length > 1 ? UNITS[parts.at(-1)] : undefined;
+  if (unit) parts.pop();
+  return { name: words(parts.join("_")), unit };
+}
+
+/** `("rate_bpm", 182.4)` becomes `Rate 182 bpm`; probabilities are shares of a hundred. */
+export function fact(key, value) {
+  const { name, unit } = named(key);
+  if (isProbability(key, value)) return `${name} ${percent(value)}`;
+  const text = typeof value === "number" && !Number.isInteger(value)
+    ? String(Number(value.toPrecision(3))) : value === true ? "yes" : value === false ? "no"
+      : String(value);
+  return `${name} ${text}${unit ? ` ${unit}` : ""}`;
+}
+
+function isProbability(key, value) {
+  return /(^|_)probability$/.test(key) && typeof value === "number" && value >= 0 && value <= 1;
 }

@@ -1,6 +1,7 @@
 // The book of alarms, the newest first.
 
 import { $, make, text } from "./dom.js";
+import { folded } from "./evidence.js";
 import { kindName, when } from "./format.js";
 import { get } from "./net.js";
 import { alarmSymbol } from "./symbols.js";
@@ -42,6 +43,8 @@ function row(alarm, now, open) {
     : alarm.ended_ms ? when(alarm.ended_ms, now) : "ended";
   const kind = make("td", "", make("strong", "", kindName(alarm.kind)), make("small", "", alarm.message));
   if (alarm.evidence.injected) kind.append(make("span", "flag test", "INJECTED TEST FAULT"));
+  const proof = folded(alarm.evidence, kindName(alarm.kind));
+  if (proof) kind.append(proof);
   return make("tr", "",
     make("td", "nowrap", when(alarm.onset_ms, now)),
     make("td", "nowrap", alarmSymbol(alarm.category, alarm.priority), ` ${alarm.priority}`),

@@ -8,6 +8,7 @@ import { clock, kindName } from "./format.js";
 import { setUpHistory } from "./history.js";
 import { setUpKeys } from "./keys.js";
 import { post, status, Stream } from "./net.js";
+import { laneLegend } from "./rhythm.js";
 import { setUpName, setUpTheme } from "./settings.js";
 import { Sound } from "./sound.js";
 import { Store } from "./store.js";
@@ -68,6 +69,7 @@ function tick() {
   text($("live").lastElementChild, store.lostFor() ? "lost" : !store.everHeard ? "connecting"
     : store.link.connected ? "live" : "no broker");
   attribute($("live"), "data-state", store.everHeard && !lost ? "live" : "lost");
+  show($("lane-legend"), [...store.devices.values()].some((device) => Object.keys(device.rhythms).length));
   const online = [...ward.cards.values()].filter((card) => card.analysed).length;
   text($("summary"), store.everHeard && !lost ? `${online} of ${ward.cards.size} devices analysed` : "");
   title(calling, wrong);
@@ -119,6 +121,7 @@ for (const category of Object.keys(CATEGORY_WORD)) {
       ` ${CATEGORY_WORD[category]}, ${priority}`));
   }
 }
+$("lane-legend").append(...laneLegend());
 const nextTheme = setUpTheme(() => ward.strips().forEach((strip) => strip.repaint()));
 const openHistory = setUpHistory(store);
 $("help-open").addEventListener("click", openHelp);

@@ -3,7 +3,7 @@
 import { $, arrange, show } from "./dom.js";
 import { Card } from "./card.js";
 
-const MIN_WIDTH_REM = 21;
+const MIN_WIDTH_REM = 20;
 const MIN_HEIGHT_REM = 8.6;
 const MAX_HEIGHT_REM = 34;
 const STACKED_HEIGHT_REM = 11.5;

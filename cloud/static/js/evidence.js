@@ -1,0 +1,98 @@
+// What an alarm rests on: facts in words, beat classes as their letters, rows of numbers as
+// small drawings with the numbers beside them.
+
+import { BEAT_CLASSES } from "./beats.js";
+import { make, svg } from "./dom.js";
+import { fact, named, number, percent, UNKNOWN } from "./format.js";
+
+const HIDDEN = new Set(["injected"]); // said by a label of its own
+const TOLD_AS_SHARE = new Set(["mean"]); // of a probability, where its trace stands beside it
+const WIDTH = 240; // of a drawing, in its own units
+const HEIGHT = 40;
+
+/** The facts of an alarm as [short lines, drawings]; `subject` is the alarm's name. */
+export function exhibits(fields, subject) {
+  const entries = Object.entries(fields).filter(([name]) => !HIDDEN.has(name));
+  const rows = entries.filter(([, value]) => isRow(value));
+  const letters = entries.filter(([name, value]) => isLetters(name, value));
+  const rest = entries.filter((entry) => !rows.includes(entry) && !letters.includes(entry));
+  const facts = rest.map(([name, value]) => (rows.length && TOLD_AS_SHARE.has(name)
+    ? `${named(name).name} ${percent(value)}`
+    : fact(name, Array.isArray(value) ? value.join(", ") || UNKNOWN : value)));
+  const drawn = [
+    ...letters.map(([name, value]) => beatRow(name, value)),
+    ...rows.map(([name, value]) => (name === "activation" ? bars(value) : curve(name, value, subject))),
+  ];
+  return [facts.map((line) => make("li", "", line)), drawn];
+}
+
+/** The same, folded, for a list; null where there is nothing to tell. */
+export function folded(fields, subject) {
+  const [facts, drawn] = exhibits(fields, subject);
+  if (!facts.length && !drawn.length) return null;
+  return make("details", "proof", make("summary", "", "What it rested on"),
+    make("ul", "evidence", ...facts), make("div", "exhibits", ...drawn));
+}
+
+/** Numbers of 0 to 1 in their order. */
+function isRow(value) {
+  return Array.isArray(value) && value.length > 1
+    && value.every((item) => typeof item === "number" && item >= 0 && item <= 1);
+}
+
+/** `NVVV` or `N V V V`. */
+function isLetters(name, value) {
+  return name === "classes" && /^[NSVFQ](\s?[NSVFQ]){0,59}$/.test(value);
+}
+
+function beatRow(name, value) {
+  const letters = value.replaceAll(/\s/g, "").split("");
+  const counts = Object.entries(BEAT_CLASSES)
+    .map(([label, words]) => [letters.filter((letter) => letter === label).length, words])
+    .filter(([count]) => count)
+    .map(([count, words]) => `${count} ${words}`);
+  return exhibit(named(name).name, counts.join(", "),
+    make("span", "letters", ...letters.map((letter) => make("b", `beat-${letter}`, letter))));
+}
+
+/** What spoke for the class of a beat, over its window. */
+function bars(values) {
+  const width = WIDTH / values.length;
+  const path = values.map((value, i) => {
+    const tall = Math.max(0.5, value * HEIGHT);
+    return `M${(i * width).toFixed(1)} ${HEIGHT}v${(-tall).toFixed(1)}h${(width - 1.5).toFixed(1)}V${HEIGHT}Z`;
+  });
+  const peak = values.indexOf(Math.max(...values));
+  const at = -0.4 + (peak + 0.5) / values.length;
+  const when = Math.abs(at) < 0.03 ? "at the R peak"
+    : `${number(Math.abs(at), 2)} s ${at < 0 ? "before" : "after"} the R peak`;
+  return exhibit("What spoke for the class", `most ${when}`,
+    drawing(svg("path", { class: "bars", d: path.join("") }),
+      svg("path", { class: "peak", d: `M${0.4 * WIDTH} 0V${HEIGHT}` })),
+    make("span", "ends", make("i", "", "0.4 s before"), make("i", "", "R peak"), make("i", "", "0.6 s after")));
+}
+
+/** A probability over time, on an axis of 0 to 1. */
+function curve(name, values, subject) {
+  const step = WIDTH / (values.length - 1);
+  const points = values.map((value, i) => `${(i * step).toFixed(1)} ${((1 - value) * HEIGHT).toFixed(1)}`);
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const title = name === "trace" ? `${subject}: probability` : named(name).name;
+  return exhibit(title, `last ${percent(values.at(-1))}, from ${percent(low)} to ${percent(high)}`,
+    drawing(svg("path", { class: "frame", d: `M0 .5H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT - 0.5}H${WIDTH}` }),
+      svg("path", { class: "area", d: `M0 ${HEIGHT}L${points.join("L")}L${WIDTH} ${HEIGHT}Z` }),
+      svg("path", { class: "curve", d: `M${points.join("L")}` })),
+    make("span", "ends", make("i", "", `${values.length} s before`), make("i", "", "when told")));
+}
+
+function drawing(...shapes) {
+  return svg("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true",
+  }, ...shapes);
+}
+
+function exhibit(title, words, ...shown) {
+  return make("figure", "exhibit",
+    make("figcaption", "", make("b", "", title), " ", make("span", "", words)), ...shown);
+}

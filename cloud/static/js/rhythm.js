@@ -1,0 +1,38 @@
+// The rhythm in words, as the model last said it. Nothing known is never "normal".
+
+import { make } from "./dom.js";
+import { percent } from "./format.js";
+import { STACK } from "./lane.js";
+
+const CURRENT_MS = 5000;
+const DELAYED_MS = 15_000; // more than two machines' clocks should differ
+const LIKELY = 0.5;
+const WORDS = { normal: "sinus or normal", noise: "cannot tell (noise)" };
+for (const part of STACK) WORDS[part.label] ??= part.words;
+
+/** `said`: of the device's view. Gives {words, known, urgent}. */
+export function rhythmWords(said, nowMs, cutOff) {
+  const age = nowMs - said.received_ms;
+  const unknown = (why, word = "not known") => (
+    { words: `${word} (${why})`, known: false, urgent: false });
+  if (cutOff) return unknown(cutOff);
+  if (age > CURRENT_MS) return unknown("no answer");
+  if (nowMs - said.time_ms > DELAYED_MS) return unknown("delayed");
+  if (said.reason) return unknown(said.reason, "cannot tell");
+  const perhaps = said.probability < LIKELY ? "perhaps " : "";
+  return {
+    words: `${perhaps}${WORDS[said.label]} ${percent(said.probability)}`,
+    known: said.label !== "noise",
+    urgent: said.label === "shockable" && !perhaps,
+  };
+}
+
+/** The lane's colours in words, once for the page. */
+export function laneLegend() {
+  const swatch = (name, words) => make("span", "swatch", make("i", `ink ${name}`), words);
+  return [
+    ...STACK.map((part) => swatch(part.label, part.short)),
+    swatch("none", "normal: empty"),
+    swatch("hatched", "cannot analyse"),
+  ];
+}
