@@ -46,6 +46,7 @@ class TestAudit:
         assert site.running() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [False, True])
 def test_a_kill_at_any_moment_leaves_one_that_is_whole(site: Site, damaged: bool) -> None:
     old = site.store.install(site.signed(4))
@@ -54,7 +55,8 @@ def test_a_kill_at_any_moment_leaves_one_that_is_whole(site: Site, damaged: bool
         offered.bundle.card.unlink()
         site.store.rollback(BEAT)
     scratch = site.root / "scratch"
-    paths = map(str, (site.data, site.shipped, site.signed(5), scratch))
+    offer = site.signed(5)
+    paths = map(str, (site.data, site.shipped, offer, scratch))
     command = [sys.executable, "-m", "tests.edge.bundle_killer", *paths]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -66,7 +68,7 @@ def test_a_kill_at_any_moment_leaves_one_that_is_whole(site: Site, damaged: bool
     assert {"4", "5"} == set(running)
     for data_dir in scratch.iterdir():
         store = BundleStore(data_dir, site.shipped)
-        now = store.install(site.signed(5)).now  # whatever was left is no obstacle
+        now = store.install(offer).now  # whatever was left is no obstacle
         folder = data_dir / "bundles" / BEAT
         assert sorted(path.name for path in folder.iterdir()) == sorted(
             [old.now, now, "current"]
