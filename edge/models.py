@@ -55,8 +55,14 @@ NOTHING: Final = LoadedModels()
 """No models: beats are found, not classified."""
 
 
-def load_models(settings: EdgeSettings) -> LoadedModels:
+def load_models(settings: EdgeSettings, shipped: Path = SHIPPED_FOLDER) -> LoadedModels:
     """What a gateway's settings ask for, as far as it may be run.
+
+    Parameters
+    ----------
+    settings : EdgeSettings
+    shipped : Path
+        Where the release has its bundles.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def load_models(settings: EdgeSettings) -> LoadedModels:
     """
     loaded: list[tuple[Bundle, RuntimeModel]] = []
     problems: dict[str, str] = {}
-    store = BundleStore(settings.data_dir)
+    store = BundleStore(settings.data_dir, shipped)
     for task in TASKS:
         choice = _choice(settings.models, task)
         try:

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import litert_torch
 import numpy as np
 import torch
-from ai_edge_quantizer import quantizer, recipe
 from torch import Tensor, nn
 
 from edge.inference import Model
 from edge.runtimes.base import GraphShapes
+from edge.stages.beat_context import N_CONTEXT
+from edge.stages.beat_windows import N_CHANNELS, N_WINDOW
+from edge.stages.rhythm_hops import N_HOP
 from vitalwire.bundle import (
     Bundle,
     FileEntry,
@@ -32,7 +33,6 @@ from vitalwire.contracts import Arrays, BeatClass, Rhythm
 N_CLASSES = len(BeatClass)
 N_ACTIVATION = 20
 N_HIDDEN = 16  # int8 leaves layers under 1,024 weights alone
-N_SIGNAL = 25
 
 
 class WindowModel(nn.Module):
@@ -40,7 +40,7 @@ class WindowModel(nn.Module):
 
     def __init__(self, n_context: int) -> None:
         super().__init__()
-        self.first = nn.Conv1d(3, 16, 5, padding=2)
+        self.first = nn.Conv1d(N_CHANNELS, 16, 5, padding=2)
         self.norm = nn.BatchNorm1d(16)
         self.second = nn.Conv1d(16, 24, 5, padding=2, stride=5)
         self.context = nn.Linear(n_context, 8)
@@ -105,14 +105,14 @@ class Small:
         }
 
 
-def window_model(folder: Path, n_window: int, n_context: int) -> Small:
+def window_model(folder: Path) -> Small:
     """An `ecg-beat` model with random weights."""
     torch.manual_seed(1)
-    module = WindowModel(n_context).eval()
+    module = WindowModel(N_CONTEXT).eval()
     with torch.no_grad():
         module.norm.running_mean.uniform_(-0.5, 0.5)  # type: ignore[union-attr]
     shapes = GraphShapes(
-        {"beat": (3, n_window), "context": (n_context,)},
+        {"beat": (N_CHANNELS, N_WINDOW), "context": (N_CONTEXT,)},
         {"probability": (N_CLASSES,), "activation": (N_ACTIVATION,)},
     )
     thresholds = {label.value: 0.3 for label in BeatClass if label not in (BeatClass.N,)}
@@ -131,7 +131,7 @@ def step_model(folder: Path) -> Small:
     torch.manual_seed(2)
     module = StepModel().eval()
     shapes = GraphShapes(
-        {"signal": (N_SIGNAL,), "state": (module.n_state,)},
+        {"signal": (N_HOP,), "state": (module.n_state,)},
         {"probability": (len(Rhythm),), "next_state": (module.n_state,)},
     )
     rule = {"enter": 0.8, "leave": 0.4, "mean_s": 4.0, "least_s": 4.0, "end_s": 5.0}
@@ -148,6 +148,9 @@ def step_model(folder: Path) -> Small:
 
 def export(folder: Path, module: nn.Module, shapes: GraphShapes) -> dict[str, Path]:
     """Write the graph for both runtimes, and in int8 as the old LiteRT reads it."""
+    import litert_torch  # here: it takes seconds
+    from ai_edge_quantizer import quantizer, recipe
+
     folder.mkdir(parents=True)
     paths = {
         "onnx": folder / "model.fp32.onnx",
@@ -211,7 +214,7 @@ def _fields(small: Small) -> dict[str, Any]:
         "signal": "ecg",
         "unit": "mV",
         "fs_hz": 125.0,
-        "leads": "one",
+        "leads": "one, the first that can be analysed",
         "filters": "0.5 to 40 Hz",
         "normalisation": "none",
         "inputs": {key: list(shape) for key, shape in small.shapes.inputs.items()},
