@@ -34,7 +34,7 @@ def label_of(model: BeatModel, probability: NDArray[np.float32]) -> tuple[BeatCl
         multiple = value / max(model.thresholds[label], 1e-9)
         if multiple > times or (multiple == times and best is BeatClass.N):
             best, times = label, multiple
-    return best, said.get(best, 0.0)
+    return best, round(said.get(best, 0.0), 4)
 
 
 class BeatClasses:

@@ -153,7 +153,7 @@ POLICIES: Final[Mapping[AlarmKind, Policy]] = MappingProxyType(
         ),
         AlarmKind.MODEL_FAILED: Policy(
             Priority.MEDIUM,
-            "a model of the gateway gives no answers: beats have no class, or no rhythm is told",
+            "a model gives no answers: beats have no class, or no rhythm is told",
             "answers for 30 s",
             off_delay_s=30.0,
         ),

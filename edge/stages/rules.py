@@ -32,6 +32,10 @@ _KEPT: Final = (
     AlarmKind.EXTREME_TACHYCARDIA,
 )
 _FRAME_S: Final = 0.2  # as framing cuts; only used for the very first frame
+_PLAIN: Final = (
+    "start", "end", "count_from", "last_beat", "fresh", "state_from", "before_known",
+    "injected_end",
+)  # fmt: skip
 
 
 class HasSample(Protocol):
@@ -275,15 +279,8 @@ class CardiacRules:
             "reports": self._reports.state(),
             "rates": self._rates.state(),
             "stretches": self._stretches.state(),
-            "start": self._start,
-            "end": self._end,
-            "count_from": self._count_from,
-            "last_beat": self._last_beat,
-            "fresh": self._fresh,
             "before": self._before.value,
-            "state_from": self._state_from,
-            "before_known": self._before_known,
-            "injected_end": self._injected_end,
+            **{name: getattr(self, f"_{name}") for name in _PLAIN},
         }
 
     def restore(self, state: State) -> None:
@@ -292,12 +289,6 @@ class CardiacRules:
         self._reports.restore(state["reports"])
         self._rates.restore(state["rates"])
         self._stretches.restore(state["stretches"])
-        self._start = state["start"]
-        self._end = state["end"]
-        self._count_from = state["count_from"]
-        self._last_beat = state["last_beat"]
-        self._fresh = state["fresh"]
         self._before = SignalState(state["before"])
-        self._state_from = state["state_from"]
-        self._before_known = state["before_known"]
-        self._injected_end = state["injected_end"]
+        for name in _PLAIN:
+            setattr(self, f"_{name}", state[name])

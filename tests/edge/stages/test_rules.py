@@ -327,7 +327,7 @@ def test_a_rate_is_said_again_only_when_it_has_moved() -> None:
     ]
     assert len(rates) > 1
     assert rates == sorted(rates)
-    assert abs(float(rates[-1]) - 200) < 10
+    assert rates[-1] == pytest.approx(200, abs=10)
 
 
 def test_a_rhythm_that_recovers_ends_the_alarm() -> None:
