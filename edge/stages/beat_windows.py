@@ -1,8 +1,11 @@
-"""Cuts what a beat classifier looks at: the beat's window and the intervals around it.
+"""Cuts what the beat classifier looks at: the beat, what came before it, and its intervals.
 
 A beat is asked about at the next beat, or `WAIT_S` after it, whichever comes first: then the
 following interval is not known and says 0. An interval across what could not be read says 0
-too.
+too. Beside the beat the model sees the one before it and a template: the median of those of
+the last beats that came latest after their predecessors. A beat that came late is not
+premature, whatever most beats do, so the template is the patient's own normal beat even in a
+bigeminy or where most beats are supraventricular.
 """
 
 from collections.abc import Sequence
@@ -12,17 +15,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.stages.beat_context import N_INTERVALS, interval_context, similarity
 from edge.stages.items import State
+from edge.stages.model_signal import MODEL_FS_HZ
 from edge.stages.qrs import Detection
 from vitalwire.contracts import Arrays
 
 WAIT_S: Final = 1.5
-BEFORE_S: Final = 0.3
+BEFORE_S: Final = 0.4  # holds the P wave
 AFTER_S: Final = 0.5
-WINDOW_FS_HZ: Final = 125.0
-N_WINDOW: Final = round((BEFORE_S + AFTER_S) * WINDOW_FS_HZ)
-_HISTORY_S: Final = WAIT_S + 4.0  # a beat found by searching back is older than its decision
-_N_RR: Final = 8
+N_BEFORE: Final = round(BEFORE_S * MODEL_FS_HZ)
+N_WINDOW: Final = N_BEFORE + round(AFTER_S * MODEL_FS_HZ)
+N_CHANNELS: Final = 3  # the beat, the one before, the template
+N_REMEMBERED: Final = 32  # beats that the template is chosen from
+N_TEMPLATE: Final = 8
+
+_HISTORY: Final = round((WAIT_S + 4.0) * MODEL_FS_HZ)
+"""A beat found by searching back is older than its decision."""
+
+_QRS: Final = slice(N_BEFORE - 10, N_BEFORE + 14)  # 80 ms before the R peak to 110 ms after
+_P_WAVE: Final = slice(N_BEFORE - 35, N_BEFORE - 8)  # 280 ms to 65 ms before
+_LEAST_MV: Final = 0.05  # of a template's QRS: less is no scale
+
+Window = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,61 +53,76 @@ class BeatWindow:
     """One beat, ready to be asked about."""
 
     beat: LinkedBeat
-    inputs: Arrays  # beat (1, N_WINDOW) in mV; rr (3,) s: previous, mean of the last 8, next
+    inputs: Arrays  # beat (N_CHANNELS, N_WINDOW), context (N_CONTEXT,)
 
 
 class BeatWindows:
-    """Frames of one lead and their detections in, windows out, in the order of the beats.
+    """The models' signal and its detections in, windows out, in the order of the beats.
 
     Parameters
     ----------
     fs : float
-        Hz.
+        Hz, of the detections' samples; the signal comes at `MODEL_FS_HZ` from the same start.
     """
 
     def __init__(self, fs: float) -> None:
         self._fs = fs
         self._history: NDArray[np.float32] = np.empty(0, np.float32)
-        self._end = 0  # sample after the newest in history
+        self._end = 0  # sample after the newest in history, at MODEL_FS_HZ
         self._waiting: list[LinkedBeat] = []
-        self._rr_s: list[float] = []  # the last intervals without a break
+        self._intervals_s: list[float] = []
+        self._windows: NDArray[np.float32] = np.empty((0, N_WINDOW), np.float32)
+        self._lateness: list[float] = []  # of each window: its interval, s
 
-    def push(self, lead: NDArray[np.float32], beats: Sequence[LinkedBeat]) -> list[BeatWindow]:
+    def push(
+        self, samples: NDArray[np.float32], beats: Sequence[LinkedBeat], p_af: float = 0.0
+    ) -> list[BeatWindow]:
         """Take the next samples and the beats decided with them.
 
         Parameters
         ----------
-        lead : (n_samples,) float32, mV
-        beats : counted from this stage's first sample
+        samples : (n,) float32, mV at MODEL_FS_HZ
+        beats : counted at `fs` from this stage's start
+        p_af : probability of atrial fibrillation now; 0 where nobody knows
         """
-        self._history = np.concatenate([self._history, lead])[-round(_HISTORY_S * self._fs) :]
-        self._end += len(lead)
+        self._history = np.concatenate([self._history, samples])[-_HISTORY:]
+        self._end += len(samples)
         self._waiting += beats
         ready = []
         while self._waiting and self._is_due(self._waiting[0].detection.sample):
-            ready.append(self._cut())
+            ready.append(self._cut(p_af))
         return ready
 
-    def flush(self, beats: Sequence[LinkedBeat]) -> list[BeatWindow]:
+    def flush(self, beats: Sequence[LinkedBeat], p_af: float = 0.0) -> list[BeatWindow]:
         """The end, or a gap: what waits is asked about with what there is."""
         self._waiting += beats
-        return [self._cut() for _ in range(len(self._waiting))]
+        return [self._cut(p_af) for _ in range(len(self._waiting))]
 
     def _is_due(self, sample: int) -> bool:
-        if self._end < sample + AFTER_S * self._fs:
+        end_s, beat_s = self._end / MODEL_FS_HZ, sample / self._fs
+        if end_s < beat_s + AFTER_S:
             return False
-        return len(self._waiting) > 1 or self._end >= sample + WAIT_S * self._fs
+        return len(self._waiting) > 1 or end_s >= beat_s + WAIT_S
 
-    def _cut(self) -> BeatWindow:
+    def _cut(self, p_af: float) -> BeatWindow:
         beat = self._waiting.pop(0)
-        self._rr_s = [] if beat.rr_s is None else [*self._rr_s, beat.rr_s][-_N_RR:]
-        intervals = [
-            self._rr_s[-1] if self._rr_s else 0.0,
-            sum(self._rr_s) / len(self._rr_s) if self._rr_s else 0.0,
-            self._following_s(beat),
-        ]
+        if beat.rr_s is not None:
+            self._intervals_s = [*self._intervals_s, beat.rr_s][-N_INTERVALS:]
         window = self._window(beat.detection.sample)
-        inputs = {"beat": window[None, :], "rr": np.array(intervals, np.float32)}
+        before = self._windows[-1] if len(self._windows) else window
+        self._remember(window, beat.rr_s)
+        template = self._template()
+        scale = max(float(np.ptp(template[_QRS])), _LEAST_MV)
+        amplitude = max(float(np.ptp(window[_QRS])), _LEAST_MV) / scale
+        context = [
+            *interval_context(self._intervals_s, beat.rr_s, self._following_s(beat)),
+            p_af,
+            float(np.clip(np.log(amplitude), -1.5, 1.5)),
+            similarity(window[_QRS], template[_QRS]),
+            similarity(window[_P_WAVE], template[_P_WAVE]),
+        ]
+        channels = np.stack([window, before, template]) / np.float32(scale)
+        inputs = {"beat": channels, "context": np.array(context, np.float32)}
         return BeatWindow(beat, inputs)
 
     def _following_s(self, beat: LinkedBeat) -> float:
@@ -103,22 +133,37 @@ class BeatWindows:
         in_time = decided - beat.detection.sample < WAIT_S * self._fs
         return self._waiting[0].rr_s if in_time else 0.0
 
-    def _window(self, sample: int) -> NDArray[np.float32]:
-        at = sample + (np.arange(N_WINDOW) / WINDOW_FS_HZ - BEFORE_S) * self._fs
+    def _window(self, sample: int) -> Window:
+        """The samples around a beat; what is not there holds the nearest that is."""
+        at = round(sample / self._fs * MODEL_FS_HZ) - N_BEFORE + np.arange(N_WINDOW)
         first = self._end - len(self._history)
-        positions = np.arange(first, self._end)
-        return np.interp(at, positions, self._history).astype(np.float32)
+        if not len(self._history):
+            return np.zeros(N_WINDOW, np.float32)
+        return self._history[np.clip(at - first, 0, len(self._history) - 1)]
+
+    def _remember(self, window: Window, rr_s: float | None) -> None:
+        self._windows = np.concatenate([self._windows, window[None]])[-N_REMEMBERED:]
+        usual = float(np.median(self._intervals_s)) if self._intervals_s else 0.0
+        self._lateness = [*self._lateness, usual if rr_s is None else rr_s][-N_REMEMBERED:]
+
+    def _template(self) -> Window:
+        latest = np.argsort(self._lateness, kind="stable")[-N_TEMPLATE:]
+        return np.median(self._windows[latest], axis=0).astype(np.float32)
 
     def state(self) -> State:
         return {
             "history": self._history,
             "end": self._end,
             "waiting": [[*astuple(beat.detection), beat.rr_s] for beat in self._waiting],
-            "rr_s": list(self._rr_s),
+            "intervals_s": list(self._intervals_s),
+            "windows": self._windows,
+            "lateness": list(self._lateness),
         }
 
     def restore(self, state: State) -> None:
         self._history = state["history"]
         self._end = state["end"]
         self._waiting = [LinkedBeat(Detection(*of), rr_s) for *of, rr_s in state["waiting"]]
-        self._rr_s = list(state["rr_s"])
+        self._intervals_s = list(state["intervals_s"])
+        self._windows = state["windows"]
+        self._lateness = list(state["lateness"])

@@ -1,0 +1,214 @@
+"""From a task's name, a configuration and a folder of recordings to a finished run."""
+
+import dataclasses
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+from torch import nn
+
+from training import curves
+from training.datasets.beat_sets import BeatData, ProbabilityOfAf, read_beat_data
+from training.datasets.rhythm_sets import RhythmData, read_rhythm_data
+from training.loop import LoopConfig, Task, fit
+from training.models import build_model
+from training.run_folder import RunFolder, provenance
+from training.tasks.ecg_beat import BeatConfig, BeatTask
+from training.tasks.ecg_rhythm import RhythmConfig, RhythmTask, p_af_of
+from vitalwire.bundle import Task as TaskName
+from vitalwire.errors import InputError
+
+Say = Callable[[str], None]
+TRAINED: Final = (TaskName.ECG_BEAT, TaskName.ECG_RHYTHM)
+CONFIGS: Final = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class BeatRun:
+    """Configuration of a run of `ecg-beat`."""
+
+    seed: int = 1
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    task: BeatConfig = field(default_factory=BeatConfig)
+
+
+@dataclass(frozen=True)
+class RhythmRun:
+    """Configuration of a run of `ecg-rhythm`."""
+
+    seed: int = 1
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    task: RhythmConfig = field(default_factory=RhythmConfig)
+
+
+RunConfig = BeatRun | RhythmRun
+_KINDS: Final[Mapping[TaskName, type[RunConfig]]] = {
+    TaskName.ECG_BEAT: BeatRun,
+    TaskName.ECG_RHYTHM: RhythmRun,
+}
+
+
+def read_config(task: TaskName, path: Path | None) -> RunConfig:
+    """A configuration: a TOML file says what differs from the defaults.
+
+    Raises
+    ------
+    InputError
+        Unreadable, or a key that is unknown or of another type.
+    """
+    if task not in _KINDS:
+        known = ", ".join(one.value for one in TRAINED)
+        raise InputError(f"expected a task of {known}, got {task.value}")
+    fields: dict[str, Any] = {}
+    if path is not None:
+        try:
+            fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InputError(f"{path}: cannot be read ({error})") from None
+    return _checked(_KINDS[task], fields, path)
+
+
+def start(
+    task: TaskName,
+    config: RunConfig,
+    data_dir: Path,
+    out: Path,
+    command: str,
+    say: Say,
+    leave: Sequence[str] = (),
+) -> RunFolder:
+    """Train in a new folder.
+
+    Raises
+    ------
+    InputError
+        Something lies there, or there is nothing to learn from.
+    """
+    run = RunFolder(out)
+    if out.exists() and any(out.iterdir()):
+        run.create({}, {})  # raises: nothing is read first, and nothing overwritten
+    say(f"reading {data_dir}")
+    learned, entries = _task_of(config, data_dir, say, leave)
+    fields = {"task": task.value, "leave": list(leave), **dataclasses.asdict(config)}
+    run.create(fields, provenance(command, entries))
+    _finish(learned, config, run, say)
+    return run
+
+
+def resume(out: Path, data_dir: Path, say: Say) -> RunFolder:
+    """Go on with a run that was interrupted.
+
+    Raises
+    ------
+    InputError
+        There is no run, it is of another version, or its data are not those it began with.
+    """
+    run = RunFolder(out)
+    config = config_of(run)
+    learned, entries = _task_of(config, data_dir, say, run.config["leave"])
+    if entries != run.provenance["data"]:
+        raise InputError(f"{out}: the recordings in {data_dir} are not those it began with")
+    _finish(learned, config, run, say)
+    return run
+
+
+def config_of(run: RunFolder) -> RunConfig:
+    """What a run was asked to do."""
+    fields = run.config
+    kind = _KINDS[TaskName(fields["task"])]
+    wanted = {key: value for key, value in fields.items() if key not in ("task", "leave")}
+    return _checked(kind, wanted, run.path / "config.json")
+
+
+def load_model(run: RunFolder) -> nn.Module:
+    """The model that a run chose, for use: the head for hints is left behind."""
+    config = config_of(run)
+    model = build_model(TaskName(run.config["task"]), config.task.model, config.task.sizes)
+    weights = run.load("best.pt")
+    prefix = "model."
+    if isinstance(config, RhythmRun):
+        weights = {k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)}
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def task_of(run: RunFolder, data_dir: Path, say: Say) -> BeatTask | RhythmTask:
+    """The task of a run with its data, to validate an export of it."""
+    return _task_of(config_of(run), data_dir, say, run.config["leave"])[0]
+
+
+def beat_data(config: BeatConfig, data_dir: Path, say: Say) -> BeatData:
+    """What a beat run learns from."""
+    known: ProbabilityOfAf | None = None
+    if config.rhythm:
+        rhythm = RunFolder(Path(config.rhythm))
+        known = partial(p_af_of, load_model(rhythm), rhythm.facts["temperature"])
+    data = read_beat_data(data_dir, known)
+    _say_skipped(data, say)
+    return data
+
+
+def rhythm_task(config: RhythmConfig, data: RhythmData) -> RhythmTask:
+    """A rhythm run's task; it begins with another run's weights where one is named."""
+    init = RunFolder(Path(config.init)).load("best.pt") if config.init else None
+    return RhythmTask(config, data, init)
+
+
+def with_model(config: RunConfig, model: str | None) -> RunConfig:
+    """The same for another model, with that model's own sizes."""
+    if model is None or model == config.task.model:
+        return config
+    return replace(config, task=replace(config.task, model=model, sizes={}))  # type: ignore[type-var, arg-type]
+
+
+def _task_of(
+    config: RunConfig, data_dir: Path, say: Say, leave: Sequence[str]
+) -> tuple[BeatTask | RhythmTask, list[dict[str, str]]]:
+    if isinstance(config, BeatRun):
+        beats = beat_data(config.task, data_dir, say)
+        hold_out = (*config.task.hold_out, *leave)
+        return BeatTask(replace(config.task, hold_out=hold_out), beats), beats.entries
+    data = read_rhythm_data(data_dir)
+    _say_skipped(data, say)
+    return rhythm_task(config.task, data.without(leave) if leave else data), data.entries
+
+
+def _finish(learned: Task, config: RunConfig, run: RunFolder, say: Say) -> None:
+    fit(learned, config.loop, config.seed, run, say)
+    curves.draw(run)
+
+
+def _say_skipped(data: RhythmData | BeatData, say: Say) -> None:
+    for line in data.skipped:
+        say(f"left out: {line}")
+
+
+def _checked(kind: type[RunConfig], fields: Mapping[str, Any], path: Path | None) -> RunConfig:
+    unknown = _unknown(kind, fields)
+    if unknown:
+        raise InputError(f"{path}: unknown key {unknown}: see training/configs")
+    try:
+        config: RunConfig = TypeAdapter(kind).validate_python(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {where}: {first['msg']}") from None
+    return config
+
+
+def _unknown(kind: type[Any], fields: Mapping[str, Any], where: str = "") -> str | None:
+    """The first key that no field has, with its place."""
+    known = {one.name: one for one in dataclasses.fields(kind)}
+    for key, value in fields.items():
+        if key not in known:
+            return f"{where}{key}"
+        part = known[key].default_factory
+        if isinstance(value, Mapping) and isinstance(part, type):
+            deeper = _unknown(part, value, f"{where}{key}.") if is_dataclass(part) else None
+            if deeper:
+                return deeper
+    return None

@@ -1,0 +1,80 @@
+"""`vitalwire train`: learn a model from annotated recordings."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    task: Annotated[str, typer.Argument(help="ecg-beat or ecg-rhythm.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="The run's folder: new, or with --resume.")
+    ],
+    data: Annotated[
+        Path, typer.Option(envvar="VITALWIRE_DATA", help="Folder with annotated recordings.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="cnn1d, tcn, lstm, crnn or transformer.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML: what differs from the defaults.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything that is drawn.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="How long.")] = None,
+    leave: Annotated[
+        str, typer.Option(help="Patients to hold out, with commas: never trained on.")
+    ] = "",
+    folds: Annotated[
+        int, typer.Option(min=0, help="Train so many runs, each without other patients.")
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One object on the last line.")
+    ] = False,
+) -> None:
+    """Train on patients that are never tested on; what is not finished goes on by --resume.
+
+    Example: vitalwire train ecg-beat --config training/configs/ecg-beat.toml --out runs/beat
+    """
+    from dataclasses import replace
+
+    from training import folds as cross
+    from training import runs
+    from vitalwire.bundle import Task
+    from vitalwire.cli.output import print_json
+    from vitalwire.errors import InputError
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    try:
+        name = Task(task)
+    except ValueError:
+        raise InputError(f"expected a task of ecg-beat, ecg-rhythm, got {task!r}") from None
+    said = shlex.join(["vitalwire", *sys.argv[1:]])
+    if resume:
+        run = runs.resume(out, data, say)
+    else:
+        wanted = runs.with_model(runs.read_config(name, config), model)
+        if seed is not None:
+            wanted = replace(wanted, seed=seed)
+        if epochs is not None:
+            wanted = replace(wanted, loop=replace(wanted.loop, epochs=epochs))
+        if folds:
+            report = cross.train_folds(wanted, data, out, said, say, folds)
+            typer.echo(report.text, err=as_json)
+            if as_json:
+                print_json(report.figures)
+            return
+        left = [one.strip() for one in leave.split(",") if one.strip()]
+        run = runs.start(name, wanted, data, out, said, say, left)
+    history = run.history()
+    best = max(history, key=lambda one: one["score"])
+    typer.echo(f"finished: {run.path}, best epoch {best['epoch'] + 1}", err=as_json)
+    if as_json:
+        print_json({"run": str(run.path), "best": best, "facts": run.facts})
