@@ -6,7 +6,7 @@ has mended it. Only a bundle that the settings name by its path is an error at t
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -49,6 +49,7 @@ class LoadedModels:
     ecg: EcgModels = NO_MODELS
     bundles: tuple[RunningBundle, ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)  # task: why it does not run
+    record_label: Mapping[str, Sequence[float]] = field(default_factory=dict)  # its weights
 
 
 NOTHING: Final = LoadedModels()
@@ -170,6 +171,7 @@ def _together(
         ecg_models(bundle for bundle, _ in loaded),
         tuple(_running(bundle, model) for bundle, model in loaded),
         problems,
+        next((one.manifest.record_label for one, _ in loaded if one.manifest.record_label), {}),
     )
 
 

@@ -6,13 +6,14 @@ Positions are samples and seconds from the stream's start.
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from edge.pipeline.gateway import Output, Refusal
+from edge.rhythm_label import record_label, stream_of
 from vitalwire import messages
 from vitalwire.contracts import (
     AlarmEvent,
@@ -47,6 +48,7 @@ class StreamResult:
     start_ns: int
     duration_s: float
     events: list[Event] = field(default_factory=list)
+    label_weights: Mapping[str, Sequence[float]] | None = None  # None: no rhythm model ran
 
     @property
     def beats(self) -> list[Beat]:
@@ -77,13 +79,23 @@ class StreamResult:
         told = [event for event in self.events if isinstance(event, Probabilities)]
         return dict(Counter(max(zip(one.values, one.labels, strict=True))[1] for one in told))
 
+    def rhythm_label(self) -> tuple[str | None, dict[str, float]]:
+        """The rhythm of the whole stream and the probability of each; none without a model."""
+        if self.label_weights is None:
+            return None, {}
+        label, scores = record_label(stream_of(self.events), self.label_weights)
+        return label, {one: round(score, 4) for one, score in scores.items()}
+
     def summary(self) -> dict[str, Any]:
         """In numbers, for `--json`."""
+        label, scores = self.rhythm_label()
         return {
             "record": self.name,
             "signal_s": round(self.duration_s, 3),
             "beats": len(self.beats),
             "beats_by_class": dict(Counter(beat.label.value for beat in self.beats)),
+            "rhythm_label": label,
+            "rhythm_scores": scores,
             "rhythm_s": self.rhythm_s(),
             "episodes": [self._episode(one) for one in self.episodes],
             "alarms": [messages.plain(alarm) for alarm in self.alarms],

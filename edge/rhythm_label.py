@@ -68,14 +68,6 @@ def record_label(
     return max(LABELS, key=lambda label: scores[label]), scores
 
 
-def label_of(
-    events: Iterable[Event], weights: Mapping[str, Sequence[float]]
-) -> tuple[str, dict[str, float]] | None:
-    """Label of the stream that these events are of; None: no rhythm model ran."""
-    told = stream_of(events)
-    return record_label(told, weights) if len(told) else None
-
-
 def stream_of(events: Iterable[Event]) -> NDArray[np.float32]:
     """The rhythm model's probabilities among the events: (n_seconds, 5)."""
     rows = [

@@ -4,9 +4,11 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
 import wfdb
 
 from edge.results import StreamResult
+from edge.rhythm_label import record_label, stream_of
 from vitalwire.contracts import (
     Beat,
     BeatClass,
@@ -63,6 +65,16 @@ def test_the_summary_has_seconds_by_rhythm_and_episodes() -> None:
     ]
     assert json.loads(json.dumps(summary)) == summary
     assert StreamResult("x", FS, 0, 60.0).summary()["rhythm_s"] == {}
+
+
+def test_the_label_of_the_whole_is_the_one_that_evaluate_scores() -> None:
+    made = result()
+    assert made.summary()["rhythm_label"] is None  # no rhythm model ran
+    made.label_weights = {}
+    label, scores = record_label(stream_of(made.events), {})
+    assert label == "af"
+    assert made.summary()["rhythm_label"] == label
+    assert made.summary()["rhythm_scores"] == pytest.approx(scores, abs=1e-3)
 
 
 def test_the_files_have_rhythm_beside_the_beats(tmp_path: Path) -> None:

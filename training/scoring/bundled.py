@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from edge.config import ModelSettings
 from edge.models import TASKS, LoadedModels, bundle_models, shipped_bundles
@@ -26,8 +27,20 @@ class BundledGateway:
     """The pipeline that ships, and models to ask."""
 
     loaded: LoadedModels
-    bundles: Mapping[str, str]
-    record_label: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    names: Mapping[str, str]
+
+    @property
+    def bundles(self) -> dict[str, str]:
+        """Task to the name of its bundle, and what runs it."""
+        return {
+            one.task: f"{self.names[one.task]}, {one.runtime} {one.precision}"
+            for one in self.loaded.bundles
+        }
+
+    @property
+    def record_label(self) -> Mapping[str, Sequence[float]]:
+        """Weights of the label of a whole recording."""
+        return self.loaded.record_label
 
     def listen(self, x_mv: NDArray[np.float32], fs: float) -> list[Event]:
         """See `training.scoring.jobs.Gateway`."""
@@ -36,15 +49,36 @@ class BundledGateway:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadBundles:
-    """Loads bundles by their paths; the shipped ones for the tasks that are not named.
+class Named:
+    """A bundle that somebody named.
 
     On a workstation a bundle needs no signature: its files must be what its manifest says,
-    and the manifest what `digest` says where one is given.
+    and the manifest what `digest` says where one is noted.
     """
 
-    paths: tuple[tuple[Task, Path], ...] = ()
-    digest: str = ""  # of the only bundle among `paths`, where somebody has noted it
+    task: Task
+    path: Path
+    digest: str = ""  # sha256 of its manifest
+
+    def load(self) -> Bundle:
+        """Check and load it.
+
+        Raises
+        ------
+        BundleError
+            Altered, of another task, not what was noted.
+        """
+        noted = Trust(pinned={self.task: self.digest})
+        trust = noted if self.digest else Trust.of_anybody()
+        return load_bundle(self.path, trust=trust, task=self.task)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBundles:
+    """Loads the bundles that are named, and the shipped ones for the tasks that are not."""
+
+    task: Task  # for which there must be a bundle
+    named: tuple[Named, ...] = ()
     runtime: str = "auto"
     precision: str = "auto"
 
@@ -54,23 +88,24 @@ class LoadBundles:
         Raises
         ------
         BundleError, InputError
-            One cannot be run, or is of another task.
+            One cannot be run, or is of another task; there is none for `task`.
         """
-        bundles = [
-            load_bundle(path, trust=self._trust(), task=task) for task, path in self.paths
-        ]
-        named = {task for task, _ in self.paths}
-        bundles += shipped_bundles([task for task in TASKS if task not in named])
-        choice = ModelSettings.model_validate(
-            {"runtime": self.runtime, "precision": self.precision, "threads": 1}
-        )
-        loaded = bundle_models(bundles, choice)
-        return BundledGateway(loaded, _names(bundles, loaded), _weights(bundles))
+        bundles = [one.load() for one in self.named]
+        given = {one.task for one in self.named}
+        bundles += shipped_bundles([task for task in TASKS if task not in given])
+        if self.task not in {one.manifest.task for one in bundles}:
+            raise BundleError(
+                f"no bundle for {self.task} is shipped with this release: name one by --bundle"
+            )
+        return BundledGateway(bundle_models(bundles, self._choice()), _names(bundles))
 
-    def _trust(self) -> Trust:
-        if not self.digest:
-            return Trust.of_anybody()
-        return Trust(pinned={Task.ECG_RHYTHM: self.digest})
+    def _choice(self) -> ModelSettings:
+        asked = {"runtime": self.runtime, "precision": self.precision}
+        try:
+            return ModelSettings.model_validate({**asked, "threads": 1})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise InputError(f"--{wrong['loc'][0]}: {wrong['msg']}") from None
 
 
 def read_folds(folder: Path, base: LoadBundles) -> dict[str, LoadBundles]:
@@ -87,46 +122,21 @@ def read_folds(folder: Path, base: LoadBundles) -> dict[str, LoadBundles]:
     """
     places = _read_mapping(folder / FOLDS)
     digests = _read_mapping(folder / DIGESTS) if (folder / DIGESTS).exists() else {}
-    others = tuple(pair for pair in base.paths if pair[0] is not Task.ECG_RHYTHM)
+    others = tuple(one for one in base.named if one.task is not Task.ECG_RHYTHM)
     folds = {}
     for name, place in places.items():
         if Path(place).is_absolute() or ".." in Path(place).parts:
             raise InputError(f"{folder / FOLDS}: {name}: expected a folder in {folder}")
         if digests and place not in digests:
             raise InputError(f"{folder / DIGESTS}: expected the digest of {place} too")
-        paths = (*others, (Task.ECG_RHYTHM, folder / place))
-        digest = "" if others else digests.get(place, "")
-        folds[name] = LoadBundles(paths, digest, base.runtime, base.precision)
+        unseen = Named(Task.ECG_RHYTHM, folder / place, digests.get(place, ""))
+        folds[name] = replace(base, named=(*others, unseen))
     return folds
 
 
-def require(load: LoadBundles, task: Task) -> None:
-    """There must be a bundle for a task: without one, its command has nothing to score.
-
-    Raises
-    ------
-    BundleError : none is shipped, and none was named
-    """
-    if task not in load().bundles:
-        raise BundleError(
-            f"no bundle for {task} is shipped with this release: name one with --bundle"
-        )
-
-
-def _names(bundles: Sequence[Bundle], loaded: LoadedModels) -> dict[str, str]:
-    """As the report names them: what it is, who stands for it, and what runs it."""
-    by_task = {bundle.manifest.task.value: bundle for bundle in bundles}
-    return {
-        one.task: f"{by_task[one.task].name}, {one.trusted_by}, {one.runtime} {one.precision}"
-        for one in loaded.bundles
-    }
-
-
-def _weights(bundles: Sequence[Bundle]) -> dict[str, list[float]]:
-    for bundle in bundles:
-        if bundle.manifest.task is Task.ECG_RHYTHM:
-            return dict(bundle.manifest.record_label)
-    return {}
+def _names(bundles: Sequence[Bundle]) -> dict[str, str]:
+    """As the report names them: what it is, and who stands for it."""
+    return {one.manifest.task.value: f"{one.name}, {one.trusted_by}" for one in bundles}
 
 
 def _read_mapping(path: Path) -> dict[str, str]:

@@ -156,7 +156,7 @@ def _check_names(records: Sequence[str] | None, work: _Work, data_dir: Path) -> 
     missing = [name for name in records if name not in there]
     if missing:
         raise InputError(
-            f"{data_dir}: no annotated rhythm in a record {', '.join(missing[:5])}"
+            f"{data_dir}: no record with a label or annotated rhythm is named {', '.join(missing[:5])}"
         )
 
 

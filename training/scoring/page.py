@@ -1,5 +1,6 @@
 """A report as one HTML page that needs nothing else: no script, no file beside it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -26,7 +27,8 @@ h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2rem 
 .first { border-left: 4px solid var(--told); background: var(--soft); padding: .5rem 1rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding: .25rem 0; }
+caption { text-align: left; font-weight: 600; padding: 1rem 0 .25rem; white-space: nowrap; }
+td small { display: block; opacity: .75; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: right;
   white-space: nowrap; }
 thead th { white-space: normal; vertical-align: bottom; }
@@ -106,7 +108,7 @@ def _first(report: Mapping[str, Any], beat: bool) -> str:
     models = "; ".join(f"{task}: {name}" for task, name in report["bundles"].items())
     lines = [
         f"{when}. Models: {models or 'none'}.",
-        *(_BEATS if beat else _rhythm_words(report)),
+        *([_BEATS, _BEATS_UNKNOWN] if beat else _rhythm_words(report)),
     ]
     lines.append("Not a medical device. Intervals are of 95 %.")
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
@@ -153,7 +155,7 @@ def _table(table: Table, *, matrix: bool = False) -> str:
     lines = []
     for row in rows:
         cells = [
-            f"<td{_hit(matrix and heads[at] == row[0])}>{escape(cell)}</td>"
+            f"<td{_hit(matrix and heads[at] == row[0])}>{_cell(cell)}</td>"
             for at, cell in enumerate(row)
             if at
         ]
@@ -163,6 +165,11 @@ def _table(table: Table, *, matrix: bool = False) -> str:
         f'<div class="wide"><table{kind}><caption>{escape(title)}</caption><thead><tr>{head}'
         f"</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def _cell(text: str) -> str:
+    """A figure with its interval below it."""
+    return re.sub(r"^(\S+) (\(.* to .*\))$", r"\1<small>\2</small>", escape(text))
 
 
 def _hit(is_hit: bool) -> str:

@@ -1,6 +1,6 @@
 """From a path to results: a recording, or the streams of a chunk log."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edge.chunklog.reader import open_reader
@@ -55,7 +55,13 @@ def analyze_recording(
         t0_ns=start_ns,
         lead_state_known=lead_state_known,
     )
-    result = StreamResult(name, recording.fs, start_ns, recording.duration_s)
+    result = StreamResult(
+        name,
+        recording.fs,
+        start_ns,
+        recording.duration_s,
+        label_weights=_label_weights(models),
+    )
     with progress(f"analysing {name}", recording.n_samples) as advance:
 
         def counted(chunk: Chunk) -> bytes:
@@ -78,12 +84,18 @@ def analyze_log(
         raise InputError(f"{folder}: no site {site!r}; it has {', '.join(sorted(sites))}")
     chosen = site or next(iter(sites), "home")
     by_device = {key[0]: result for key, result in results.items()}
+    for stream in results.values():
+        stream.label_weights = _label_weights(models)
     outputs = analyze(records_of_log(folder), chosen, models.models, models.ecg)
     for event in events_of(outputs):
         result = results.get(_key(event)) or by_device.get(event.device)
         if result is not None:  # a device that only said that it is there has no stream
             result.events.append(event)
     return list(results.values())
+
+
+def _label_weights(models: LoadedModels) -> Mapping[str, Sequence[float]] | None:
+    return models.record_label if models.ecg.rhythm else None
 
 
 def records_of_log(folder: Path) -> Iterator[Record]:

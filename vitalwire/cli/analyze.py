@@ -54,8 +54,9 @@ def command(
     for result in results:
         paths = result.write(out)
         summary = result.summary()
+        rhythm = f"rhythm {summary['rhythm_label']}, " if summary["rhythm_label"] else ""
         typer.echo(
-            f"{result.name}: {summary['signal_s']:.1f} s, {summary['beats']} beats, "
+            f"{result.name}: {summary['signal_s']:.1f} s, {summary['beats']} beats, {rhythm}"
             f"{len(summary['alarms'])} alarms -> {', '.join(path.name for path in paths)}",
             err=as_json,
         )

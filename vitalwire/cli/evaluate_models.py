@@ -54,15 +54,15 @@ def ecg_beat(
 
     Example: vitalwire evaluate ecg-beat --data data/mitdb --records DS2 --report beats.html
     """
-    from training.scoring.bundled import LoadBundles, require
+    from training.scoring.bundled import LoadBundles, Named
     from training.scoring.evaluate_beat import SNRS_DB, BeatOptions, evaluate_beat
     from training.splits import named_records
     from vitalwire.bundle import Task
     from vitalwire.cli.output import progress
 
-    paths = _paths((Task.ECG_BEAT, bundle), (Task.ECG_RHYTHM, beside))
-    load = LoadBundles(paths, runtime=runtime, precision=precision)
-    require(load, Task.ECG_BEAT)
+    named = [Named(Task.ECG_BEAT, bundle)] if bundle else []
+    named += [Named(Task.ECG_RHYTHM, beside)] if beside else []
+    load = LoadBundles(Task.ECG_BEAT, tuple(named), runtime, precision)
     options = BeatOptions(second_lead=second_lead, snrs_db=SNRS_DB if snr else ())
     if annotated:
         raise typer.BadParameter("is not there yet")
@@ -100,23 +100,19 @@ def ecg_rhythm(
 
     Example: vitalwire evaluate ecg-rhythm --data data/challenge-2017 --json
     """
-    from training.scoring.bundled import LoadBundles, read_folds, require
+    from training.scoring.bundled import LoadBundles, Named, read_folds
     from training.scoring.evaluate_rhythm import ALL, evaluate_rhythm
     from training.splits import named_records
     from vitalwire.bundle import Task
     from vitalwire.cli.output import progress
 
-    paths = _paths((Task.ECG_RHYTHM, bundle), (Task.ECG_BEAT, beside))
-    load = LoadBundles(paths, runtime=runtime, precision=precision)
-    require(load, Task.ECG_RHYTHM)
+    named = [Named(Task.ECG_RHYTHM, bundle)] if bundle else []
+    named += [Named(Task.ECG_BEAT, beside)] if beside else []
+    load = LoadBundles(Task.ECG_RHYTHM, tuple(named), runtime, precision)
     names = [ALL] if records == ALL else named_records(records)
     folds = None if shockable_folds is None else read_folds(shockable_folds, load)
     figures = evaluate_rhythm(data, names, load, folds=folds, track=progress)
     _tell("ecg-rhythm", figures, report, results, as_json)
-
-
-def _paths(*named: tuple[Any, Path | None]) -> tuple[tuple[Any, Path], ...]:
-    return tuple((task, path) for task, path in named if path is not None)
 
 
 def _tell(

@@ -173,5 +173,7 @@ def test_nothing_annotated(tmp_path: Path) -> None:
     Made(duration_s=20, marks=[(n + 0.5, "N", "") for n in range(20)]).write(tmp_path, "a")
     with pytest.raises(InputError, match="ecg-beat"):
         run(tmp_path)
-    with pytest.raises(InputError, match="no annotated rhythm in a record z"):
+    with pytest.raises(
+        InputError, match="no record with a label or annotated rhythm is named z"
+    ):
         run(tmp_path, ["z"])
