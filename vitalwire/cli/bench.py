@@ -1,0 +1,51 @@
+"""`vitalwire bench`: what things cost on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _root() -> None:
+    """What things cost on this machine."""
+
+
+@app.command()
+def models(
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Measure this bundle, not the shipped one of its task; repeatable."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, max=60, help="Time for each model, runtime and batch.")
+    ] = 0.5,
+    results: Annotated[
+        bool, typer.Option("--results", help="Write the figures to docs/results.md.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One object on the last line.")
+    ] = False,
+) -> None:
+    """Time of a call of each model in each runtime that is installed, on one thread.
+
+    And what one device costs for a second with both models, beside the time that this machine
+    takes for as many bare multiplications and additions. Give it an idle machine.
+
+    Example: vitalwire bench models --json
+    """
+    from vitalwire.cli.one_thread import one_thread
+
+    with one_thread():  # before numpy is imported
+        from vitalwire.cli import bench_models
+        from vitalwire.cli.models import chosen_bundles
+        from vitalwire.cli.output import print_json
+
+        report = bench_models.measure(chosen_bundles(bundle), seconds)
+    typer.echo(bench_models.table(report), err=as_json)
+    if results:
+        bench_models.write(report)
+    if as_json:
+        print_json(report)
