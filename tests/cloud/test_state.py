@@ -2,10 +2,18 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.inbound import ActiveAlarms, Service, Status
+from cloud.inbound import ActiveAlarms, Service, Status, StreamEvents
 from cloud.mailbox import Update
 from cloud.state import Link, RefusedError, WardState
-from tests.cloud.fake_gateway import T0_NS, acknowledged, alarm, ended, vitals
+from tests.cloud.fake_gateway import (
+    T0_NS,
+    acknowledged,
+    alarm,
+    beat,
+    ended,
+    probabilities,
+    vitals,
+)
 from vitalwire.contracts import (
     AlarmEvent,
     AlarmKind,
@@ -13,6 +21,7 @@ from vitalwire.contracts import (
     DeviceStatus,
     Priority,
     Receipt,
+    Signal,
     SignalState,
 )
 
@@ -199,6 +208,27 @@ def test_a_missing_number_comes_with_its_reason() -> None:
     shown = device(state)["vitals"]["ecg"]  # type: ignore[index]
     assert shown["heart_rate_bpm"] is None
     assert shown["missing"]["heart_rate_bpm"] == "poor signal"
+
+
+def test_the_newest_word_on_the_rhythm_is_the_card_s() -> None:
+    state = ward()
+    state.push(vitals(), T0_NS)
+    assert device(state)["rhythms"] == {}
+    assert state.push(StreamEvents("bed-1", Signal.ECG, (beat(1),)), T0_NS) == []
+    said = (probabilities(360, other=0.9), probabilities(720, af=0.8))
+    update = of_kind(
+        state.push(StreamEvents("bed-1", Signal.ECG, probabilities=said), T0_NS), "device"
+    )
+    assert update["rhythms"]["ecg"]["label"] == "af"  # type: ignore[index]
+    state.push(vitals(rate=None), T0_NS)
+    assert device(state)["rhythms"]["ecg"]["reason"] == "poor signal"  # type: ignore[index]
+
+
+def test_another_model_s_word_is_not_the_rhythm() -> None:
+    state = ward()
+    said = replace(probabilities(360), labels=("seizure", "none"), values=(0.2, 0.8))
+    events = StreamEvents("bed-1", Signal.ECG, probabilities=(said,))
+    assert state.push(events, T0_NS) == []
 
 
 def test_only_an_alarm_s_own_evidence_makes_it_a_test() -> None:

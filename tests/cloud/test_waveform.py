@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from cloud.inbound import StreamEvents
 from cloud.waveform import KEPT_S, Piece, WaveBox, Waveforms
-from tests.cloud.fake_gateway import beat, chunk
+from tests.cloud.fake_gateway import beat, chunk, probabilities, vitals
 from vitalwire.contracts import BeatClass, Signal
 
 FS = 360.0
@@ -101,6 +102,67 @@ def test_beats_stand_at_their_sample() -> None:
     assert waveforms.push_events(StreamEvents("bed-9", Signal.ECG, events.beats)) == []
 
 
+def test_only_a_beat_that_is_not_normal_says_why() -> None:
+    waveforms = Waveforms()
+    push(waveforms, ECG[:720], [])
+    beats = tuple(
+        beat(360 * (i + 1), label=label, probability=0.87654, activation=(0.123, 1.0))
+        for i, label in enumerate([BeatClass.N, BeatClass.S, BeatClass.Q])
+    )
+    (piece,) = waveforms.push_events(StreamEvents("bed-1", Signal.ECG, beats))
+    assert piece.view()["beats"] == [
+        {"at": 120.0, "label": "N", "probability": 0.877},
+        {"at": 240.0, "label": "S", "probability": 0.877, "activation": [0.12, 1.0]},
+        {"at": 360.0, "label": "Q", "probability": 0.877},
+    ]
+
+
+def test_the_rhythm_stands_at_its_second() -> None:
+    waveforms = Waveforms()
+    push(waveforms, ECG[:720], [])
+    said = (probabilities(360, af=0.25), replace(probabilities(720), stream_id=9))
+    (piece,) = waveforms.push_events(StreamEvents("bed-1", Signal.ECG, probabilities=said))
+    (opinion,) = piece.opinions
+    assert (opinion.position, opinion.values["af"], opinion.values["normal"]) == (
+        120,
+        0.25,
+        0.75,
+    )
+
+
+def test_what_another_model_says_is_not_the_rhythm() -> None:
+    waveforms = Waveforms()
+    push(waveforms, ECG[:720], [])
+    said = replace(probabilities(360), labels=("seizure", "none"), values=(0.2, 0.8))
+    assert waveforms.push_events(StreamEvents("bed-1", Signal.ECG, probabilities=(said,))) == []
+
+
+def test_whether_a_second_could_be_analysed_comes_from_the_vitals() -> None:
+    waveforms = Waveforms()
+    assert waveforms.push_vitals(vitals()) == []
+    push(waveforms, ECG[:720], [])
+    pieces = [
+        *waveforms.push_vitals(replace(vitals(), sample=360)),
+        *waveforms.push_vitals(replace(vitals(rate=None), sample=720)),
+    ]
+    seen = [(one.position, one.good) for piece in pieces for one in piece.readings]
+    assert seen == [(120.0, True), (240.0, False)]
+    assert waveforms.push_vitals(replace(vitals(), stream_id=2)) == []
+
+
+def test_one_who_comes_late_gets_what_stands_on_the_strip() -> None:
+    waveforms = Waveforms()
+    push(waveforms, ECG[:1440], [])
+    for second in range(1, 5):
+        said = (probabilities(360 * second, other=0.5),)
+        waveforms.push_events(StreamEvents("bed-1", Signal.ECG, probabilities=said))
+        waveforms.push_vitals(replace(vitals(), sample=360 * second))
+    (kept,) = waveforms.recent()
+    assert [one.position for one in kept.opinions] == [120.0, 240.0, 360.0, 480.0]
+    assert [one.position for one in kept.readings] == [120.0, 240.0, 360.0, 480.0]
+    assert kept.runs
+
+
 def test_a_beat_found_after_its_samples_were_fetched_is_not_lost() -> None:
     waveforms, box = Waveforms(), WaveBox()
     push(waveforms, ECG[:720], [])
@@ -115,12 +177,22 @@ def test_a_beat_found_after_its_samples_were_fetched_is_not_lost() -> None:
 def test_a_reader_that_sleeps_costs_a_bounded_strip() -> None:
     waveforms, box = Waveforms(), WaveBox()
     for i in range(400):
-        for piece in waveforms.push(chunk(ECG[:360], i * 360, fs=FS)):
+        said = StreamEvents(
+            "bed-1", Signal.ECG, (beat(i * 360),), probabilities=(probabilities(i * 360),)
+        )
+        pieces = [
+            *waveforms.push(chunk(ECG[:360], i * 360, fs=FS)),
+            *waveforms.push_events(said),
+            *waveforms.push_vitals(replace(vitals(), sample=i * 360)),
+        ]
+        for piece in pieces:
             box.put(piece)
     (kept,) = box._items.values()
     n_samples = sum(run.n_samples for run in kept.runs)
     assert n_samples <= (KEPT_S + 1) * kept.fs
     assert kept.runs[-1].start == 399 * 120
+    assert max(len(kept.opinions), len(kept.readings), len(kept.marks)) <= 60
+    assert kept.opinions[-1].position == kept.readings[-1].position == 399 * 120
 
 
 @given(st.lists(st.floats(width=32, allow_infinity=False), min_size=1, max_size=50))

@@ -134,7 +134,7 @@ export class Card {
     this.#showState(lost ? "unknown" : stale && this.view.state === "online"
       ? (delayed ? "delayed" : "quiet") : this.view.state);
     this.#numbers(vitals, gone, nowMs);
-    this.#sayRhythm(nowMs, lost);
+    this.#sayRhythm(nowMs, staleAfterMs, lost);
     text(this.age, !vitals ? "" : stale
       ? delayed && !lost ? `DELAYED: measured ${clock(vitals.time_ms)}`
         : `STALE: ${span(age)} old, of ${clock(vitals.received_ms)}`
@@ -152,12 +152,12 @@ export class Card {
   }
 
   /** Nothing where no model has ever spoken; never a rhythm that is not of now. */
-  #sayRhythm(nowMs, lost) {
+  #sayRhythm(nowMs, staleAfterMs, lost) {
     const said = this.view?.rhythms?.[this.signal];
     show(this.saying, Boolean(said));
     if (!said) return;
     const cutOff = lost ? "connection lost" : this.view.state === "offline" ? "offline" : "";
-    const { words, known, urgent } = rhythmWords(said, nowMs, cutOff);
+    const { words, known, urgent } = rhythmWords(said, nowMs, staleAfterMs, cutOff);
     text(this.rhythm, words);
     attribute(this.rhythm, "data-known", known ? "" : null);
     attribute(this.rhythm, "data-urgent", urgent ? "" : null);

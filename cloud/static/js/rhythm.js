@@ -4,19 +4,18 @@ import { make } from "./dom.js";
 import { percent } from "./format.js";
 import { STACK } from "./lane.js";
 
-const CURRENT_MS = 5000;
 const DELAYED_MS = 15_000; // more than two machines' clocks should differ
 const LIKELY = 0.5;
 const WORDS = { normal: "sinus or normal", noise: "cannot tell (noise)" };
 for (const part of STACK) WORDS[part.label] ??= part.words;
 
-/** `said`: of the device's view. Gives {words, known, urgent}. */
-export function rhythmWords(said, nowMs, cutOff) {
+/** `said`: of the device's view; `cutOff`: why nothing is of now. Gives {words, known, urgent}. */
+export function rhythmWords(said, nowMs, staleAfterMs, cutOff) {
   const age = nowMs - said.received_ms;
   const unknown = (why, word = "not known") => (
     { words: `${word} (${why})`, known: false, urgent: false });
   if (cutOff) return unknown(cutOff);
-  if (age > CURRENT_MS) return unknown("no answer");
+  if (age > staleAfterMs) return unknown("no answer");
   if (nowMs - said.time_ms > DELAYED_MS) return unknown("delayed");
   if (said.reason) return unknown(said.reason, "cannot tell");
   const perhaps = said.probability < LIKELY ? "perhaps " : "";
