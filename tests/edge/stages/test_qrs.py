@@ -230,6 +230,29 @@ def test_asystole_is_not_filled_with_beats_made_of_noise(noise_mv: float) -> Non
     assert last_s < 31.0
 
 
+def test_noise_seldom_makes_beats_between_beats() -> None:
+    true = ecg(1.0, 120.0)[1]
+    for noise_mv, most_false in ((0.2, 0.02), (0.25, 0.15), (0.3, 0.2)):
+        found = samples(detect(ecg(1.0, 120.0, noise_mv=noise_mv)[0]))
+        missed, false = missed_and_false(found, true, 0.15 * FS)
+        assert missed <= 1
+        assert false <= most_false * len(true)
+
+
+@pytest.mark.parametrize("noise_mv", [0.01, 0.1, 0.2])
+@pytest.mark.parametrize("bpm", [150.0, 180.0])
+def test_a_fast_rhythm_that_never_rests_keeps_its_lower_beats(
+    bpm: float, noise_mv: float
+) -> None:
+    t_s = np.arange(round(40 * FS)) / FS
+    heights_mv = np.where(np.floor(t_s * bpm / 60.0 + 0.5) % 2, 1.5, 1.0)
+    wide = heights_mv * np.cos(np.pi * bpm / 60.0 * t_s) ** 8
+    wide += np.random.default_rng(2).normal(scale=noise_mv, size=len(t_s))
+    found = samples(detect(np.concatenate([ecg(0.8, 20.0)[0], wide.astype(np.float32)]))) / FS
+    seen = found[(found > 25.0) & (found < 58.0)]
+    assert len(seen) == pytest.approx(33.0 * bpm / 60.0, rel=0.05)
+
+
 def annotated_beats(record: str) -> NDArray[np.int64]:
     """Beats of a MIT-BIH record; skips the test where there is no data."""
     data = os.environ.get("VITALWIRE_DATA")

@@ -123,6 +123,15 @@ def test_muscle_noise_is_poor_within_two_seconds_and_over_after_four() -> None:
     assert set(states[noisy.stop + 22 :]) == {GOOD}
 
 
+@pytest.mark.parametrize("bpm", [40.0, 75.0, 180.0, 220.0])
+def test_any_heart_is_good_again_after_noise(bpm: float) -> None:
+    x = heart(bpm, 60.0).astype(np.float64)
+    x[20 * 250 : 30 * 250] += noise(10 * 250, 0.6)
+    states = run(x.astype(np.float32))
+    assert POOR in states
+    assert set(states[-120:]) == {GOOD}
+
+
 def test_noise_that_comes_and_goes_does_not_make_it_oscillate() -> None:
     x = heart(70.0, 120.0).astype(np.float64)
     for start in range(30, 90, 4):  # two seconds of noise, two of quiet
@@ -280,7 +289,9 @@ def test_fibrillation_is_not_poor(data_dir: Path, name: str) -> None:
     assert share(seen, POOR) <= 0.05
 
 
-@pytest.mark.parametrize(("snr_db", "poor"), [(12.0, 0.0), (6.0, 0.2), (0.0, 0.6), (-6.0, 0.7)])
+@pytest.mark.parametrize(
+    ("snr_db", "poor"), [(12.0, 0.0), (6.0, 0.1), (0.0, 0.5), (-6.0, 0.75)]
+)
 def test_muscle_noise_is_poor_by_its_strength(
     data_dir: Path, snr_db: float, poor: float
 ) -> None:
@@ -306,4 +317,4 @@ def test_muscle_noise_is_poor_by_its_strength(
         noisy = x[: 4 * minute].copy()
         noisy[minute:] += gain * (part - part[0])
         found += run(noisy, fs)[300:]
-    assert share(found, POOR) == pytest.approx(poor, abs=0.15)
+    assert share(found, POOR) == pytest.approx(poor, abs=0.1)
