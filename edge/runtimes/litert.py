@@ -1,8 +1,9 @@
 """Models in LiteRT: one row at a time, in the graph's own batch of one.
 
 The exporter fixes the batch: a convolution becomes reshapes that hold it as a constant, so
-`resize_tensor_input` fails on such a graph. It costs nothing: on one thread LiteRT takes as
-long for eight rows at once as for eight in turn (`vitalwire bench models`).
+`resize_tensor_input` fails on such a graph. It costs little: on one thread LiteRT takes as
+long for eight rows at once as for eight in turn. And an answer is the same to the last bit
+whatever else was asked with it (ADR 12).
 
 Names. A converted graph has one signature, whose inputs are called `args_0`, `args_1` ... and
 outputs `output_0`, `output_1` ... in the order of the module's; or it has the manifest's own

@@ -9,14 +9,17 @@ import pytest
 
 from edge.bundle_store import BundleStore
 from edge.config import EdgeSettings, ModelSettings
+from edge.doctor import Finding, Verdict, examine
 from edge.ecg_manifests import beat_model, rhythm_model
 from edge.models import TASKS, LoadedModels, bundle_models, load_models, shipped_models
 from edge.pipeline.models import EcgModels
 from tests.edge.runtimes.small import Small, largest_difference, make_bundle
+from tests.servers import HOST, Mosquitto
 from vitalwire.bundle import Task, pin, sign
 from vitalwire.bundle.keys import make_key_pair
 from vitalwire.contracts import BeatClass, Rhythm
 from vitalwire.errors import BundleError, InputError
+from vitalwire.settings import BrokerSettings
 
 BEAT, RHYTHM = Task.ECG_BEAT, Task.ECG_RHYTHM
 
@@ -206,6 +209,50 @@ def test_the_shipped_models_of_this_release_can_be_run() -> None:
     loaded = shipped_models()
     assert {one.task for one in loaded.bundles} == set(loaded.models)
     assert loaded.problems == {}
+
+
+# --- what the doctor says of them ---------------------------------------------------------
+
+
+def verdict(gateway: Gateway, broker_port: int, **models: Any) -> Finding:
+    settings = EdgeSettings(
+        data_dir=gateway.data_dir,
+        broker=BrokerSettings(host=HOST, port=broker_port),
+        models=ModelSettings(**models),
+    )
+    return next(one for one in examine(settings) if one.check == "bundles")
+
+
+def test_the_doctor_names_what_runs(gateway: Gateway, mosquitto: Mosquitto) -> None:
+    store = BundleStore(gateway.data_dir)
+    paths = [gateway.signed(gateway.window, 8), gateway.signed(gateway.step, 9)]
+    store.keys.mkdir(parents=True)
+    shutil.copy(gateway.public_key, store.keys)
+    asked = {"ecg_beat": str(paths[0]), "ecg_rhythm": str(paths[1])}
+    found = verdict(gateway, mosquitto.port, **asked)
+    assert found.verdict is Verdict.OK
+    assert "ecg-beat 8 (" in found.detail
+    assert "ecg-rhythm 9 (" in found.detail
+    assert "in litert int8 on cpu" in found.detail
+    noted = verdict(gateway, mosquitto.port, **asked, provider="cuda")
+    assert noted.verdict is Verdict.WARN
+    assert "cuda was asked for" in noted.detail
+    off = verdict(gateway, mosquitto.port, ecg_beat="off", ecg_rhythm="off")
+    assert off.verdict is Verdict.WARN
+    assert "nobody watches for fibrillation" in off.detail
+
+
+def test_the_doctor_fails_what_cannot_be_run(gateway: Gateway, mosquitto: Mosquitto) -> None:
+    nowhere = verdict(gateway, mosquitto.port, ecg_beat=str(gateway.root / "nowhere"))
+    assert (nowhere.verdict, "is no bundle" in nowhere.detail) == (Verdict.FAIL, True)
+    store = BundleStore(gateway.data_dir)
+    change = store.install(gateway.signed(gateway.window, 10**6), [gateway.public_key])
+    assert change.bundle.file("litert", "int8") is not None
+    (change.bundle.path / "model.int8.tflite").write_bytes(b"something else")
+    damaged = verdict(gateway, mosquitto.port)
+    assert damaged.verdict is Verdict.FAIL
+    assert "ecg-beat: " in damaged.detail
+    assert "altered or damaged" in damaged.detail
 
 
 # --- manifests that the pipeline cannot use -----------------------------------------------
