@@ -32,7 +32,7 @@ def models(
     """Time of a call of each model in each runtime that is installed, on one thread.
 
     And what one device costs for a second with both models, beside the time that this machine
-    takes for as many bare multiplications and additions. Give it an idle machine.
+    takes for as many bare multiplications and additions. All of it is CPU time.
 
     Example: vitalwire bench models --json
     """
