@@ -204,8 +204,8 @@ def write(report: dict[str, Any]) -> None:
     text = (
         "## What the models cost\n\n"
         f"`{_COMMAND}`\n\n"
-        "Median CPU time of a call of each shipped file, one thread on one core. A device asks the "
-        f"beat model {beats:g} times a second and the rhythm model {hops:g} times; a batch "
+        "Median CPU time of a call of each shipped file, one thread on one core. A device asks "
+        f"the beat model {beats:g} times a second and the rhythm model {hops:g} times; a batch "
         "holds the questions of as many devices, and LiteRT answers its rows in turn. Bare "
         "arithmetic: the time of one float32 matrix product with as many operations, in the "
         f"same run.\n\n{table(report)}\n\n{machine}."
