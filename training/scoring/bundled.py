@@ -13,11 +13,15 @@ from pydantic import ValidationError
 from edge.config import ModelSettings
 from edge.models import TASKS, LoadedModels, bundle_models, shipped_bundles
 from edge.offline import analyze, chunks_of, records_of
+from edge.pipeline.beat_classes import label_of
+from edge.pipeline.models import BEAT_MODEL
 from edge.results import events_of
+from training.datasets.beats import windows_of
 from vitalwire.bundle import Bundle, Task, Trust, load_bundle
-from vitalwire.contracts import Event
+from vitalwire.contracts import BeatClass, Event
 from vitalwire.errors import BundleError, InputError
 
+_BATCH: Final = 256  # beats a call
 FOLDS: Final = "folds.json"
 DIGESTS: Final = "digests.json"
 
@@ -46,6 +50,27 @@ class BundledGateway:
         """See `training.scoring.jobs.Gateway`."""
         records = records_of(chunks_of(x_mv[None, :], fs))
         return events_of(analyze(records, models=self.loaded.models, ecg=self.loaded.ecg))
+
+    def classify(
+        self,
+        x_mv: NDArray[np.float32],
+        fs: float,
+        beats: NDArray[np.int64],
+        p_af: NDArray[np.float32],
+    ) -> NDArray[np.str_]:
+        """See `training.scoring.jobs.Gateway`; Q throughout without a beat model."""
+        model = self.loaded.ecg.beat
+        labels = dict.fromkeys(beats.tolist(), BeatClass.Q.value)
+        windows = windows_of(x_mv, fs, beats, p_af) if model else []
+        for first in range(0, len(windows), _BATCH):
+            part = windows[first : first + _BATCH]
+            names = part[0].inputs
+            inputs = {name: np.stack([one.inputs[name] for one in part]) for name in names}
+            answers = self.loaded.models[BEAT_MODEL].run(inputs)["probability"]
+            for one, probability in zip(part, answers, strict=True):
+                assert model is not None
+                labels[one.beat.detection.sample] = label_of(model, probability)[0].value
+        return np.array([labels[sample] for sample in beats.tolist()], np.str_)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,6 @@ CLEAN: Final = "clean"
 Track = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """(what, how many) to a context that gives a function to advance by some."""
 
-Annotated = Callable[[Path, BeatReference], ToldBeats]
-"""The classes that a classifier gives at the annotated positions of a record."""
-
 
 @dataclass(frozen=True, slots=True)
 class BeatOptions:
@@ -38,7 +35,7 @@ class BeatOptions:
 
     second_lead: bool = False
     snrs_db: tuple[float, ...] = ()
-    annotated: Annotated | None = None
+    annotated: bool = True  # the same classifier, asked at the annotated beats
 
 
 @dataclass(slots=True)
@@ -85,7 +82,7 @@ def evaluate_beat(
         **_report(clean),
         "bundles": dict(gateway.bundles),
         "variants": {name: summarise(counts) for name, counts in variants.items()},
-        "annotated": _annotated(work, options.annotated),
+        "annotated": _annotated(clean) if options.annotated else None,
         "skipped": [{"record": one.name, "why": one.why} for one in work.skipped],
     }
 
@@ -174,7 +171,8 @@ def _ordered(jobs: Mapping[tuple[str, str], Job]) -> list[str]:
 def _jobs(work: _Work, options: BeatOptions) -> dict[tuple[str, str], Job]:
     jobs: dict[tuple[str, str], Job] = {}
     for name, path in sorted(work.paths.items(), key=lambda item: item[1]):
-        jobs[CLEAN, name] = Job(path)
+        paced = work.references[name].paced
+        jobs[CLEAN, name] = Job(path, annotated=options.annotated and not paced)
         if options.second_lead and len(work.references[name].leads) > 1:
             jobs["second lead", name] = Job(path, lead=2)
         for noise in NOISES:
@@ -196,21 +194,18 @@ def _score(reference: BeatReference, job: Job, seen: Observation) -> Scored:
     return Scored(reference, job.path, counts, seen)
 
 
-def _annotated(work: _Work, classify: Annotated | None) -> dict[str, Any] | None:
-    """The same figures with the classifier asked at the annotated positions."""
-    if classify is None:
-        return None
+def _annotated(clean: Mapping[str, Scored]) -> dict[str, Any]:
+    """The same figures with the classifier asked at the annotated beats."""
     counts = {}
-    for name, reference in work.references.items():
-        if reference.paced:
-            continue
-        told = classify(work.paths[name], reference)
-        counts[name] = score_record(
-            reference.beats, told, fs=reference.fs, n_samples=reference.n_samples
-        )
-    whole = summarise(counts)
+    for name, one in clean.items():
+        if one.seen.asked is not None:
+            reference = one.reference
+            told = ToldBeats(reference.beats.samples, one.seen.asked)
+            counts[name] = score_record(
+                reference.beats, told, fs=reference.fs, n_samples=reference.n_samples
+            )
     ds2 = {name: one for name, one in counts.items() if name in DS2}
-    return {**whole, "ds2": summarise(ds2)}
+    return {**summarise(counts), "ds2": summarise(ds2)}
 
 
 def _nothing(data_dir: Path, skipped: Sequence[Skipped]) -> str:

@@ -71,7 +71,7 @@ def evaluate_rhythm(
         _check_names(records, work, data_dir)
     else:
         _take_annotated(sets, records or [*folds, *DS2], work)
-        _check_names(records or list(folds), work, data_dir)
+        _check_names(records, work, data_dir)
     observed = _observe(work, load, folds or {}, n_workers, track)
     labelled, heard = _labels(observed, work, gateway.record_label), _heard(observed, work)
     if not labelled and not heard:
@@ -155,8 +155,9 @@ def _check_names(records: Sequence[str] | None, work: _Work, data_dir: Path) -> 
     there = {*work.paths, *(one.name for one in work.skipped)}
     missing = [name for name in records if name not in there]
     if missing:
+        named = ", ".join(missing[:5])
         raise InputError(
-            f"{data_dir}: no record with a label or annotated rhythm is named {', '.join(missing[:5])}"
+            f"{data_dir}: no record with a label or annotated rhythm is named {named}"
         )
 
 

@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 
 from edge.offline import NOMINAL_START_NS
 from edge.pipeline.ecg import supported
+from edge.rhythm_label import RHYTHMS
+from edge.stages.rhythm import HOP_S
+from training.datasets.beats import reference_of
 from training.evaluate_qrs import detect_with_stage, read_annotated, with_noise
 from training.scoring.observation import Observation, observe
 from training.scoring.reference import first_lead
-from vitalwire.contracts import Event
+from vitalwire.contracts import Event, Rhythm
 from vitalwire.errors import InputError
 
 MAX_WORKERS: Final = 2
@@ -45,6 +48,27 @@ class Gateway(Protocol):
         """Everything that it says of one lead that begins at `NOMINAL_START_NS`."""
         ...
 
+    def classify(
+        self,
+        x_mv: NDArray[np.float32],
+        fs: float,
+        beats: NDArray[np.int64],
+        p_af: NDArray[np.float32],
+    ) -> NDArray[np.str_]:
+        """Classes of beats that somebody else found.
+
+        Parameters
+        ----------
+        x_mv : (n_samples,) one lead
+        beats : (n_beats,) samples, ascending
+        p_af : (n_hops,) the probability of AF that was told by the end of each hop
+
+        Returns
+        -------
+        (n_beats,) N S V F Q
+        """
+        ...
+
 
 Load = Callable[[], Gateway]
 """Loads a gateway in a worker. It goes there by pickle and is told from others by `==`: a
@@ -66,6 +90,7 @@ class Job:
     path: Path  # without suffix
     lead: int = 1
     noise: Noise | None = None
+    annotated: bool = False  # also ask for the classes of the annotated beats
     load: Load | None = field(default=None, compare=False)  # another gateway for this record
 
     @property
@@ -132,7 +157,23 @@ def observe_record(job: Job, gateway: Gateway) -> Observation:
         raise InputError(f"record {job.name}: {fs:g} Hz cannot be analysed: resample it")
     events = gateway.listen(x_mv, fs)
     seen = observe(events, fs=fs, n_samples=len(x_mv), start_ns=NOMINAL_START_NS)
-    return replace(seen, held_back=_held_back(x_mv, seen)) if seen.shutdown else seen
+    if seen.shutdown:
+        seen = replace(seen, held_back=_held_back(x_mv, seen))
+    return replace(seen, asked=_asked(job, x_mv, seen, gateway)) if job.annotated else seen
+
+
+def _asked(
+    job: Job, x_mv: NDArray[np.float32], seen: Observation, gateway: Gateway
+) -> NDArray[np.str_]:
+    """Classes at the annotated beats, with the rhythm that the gateway told meanwhile."""
+    beats = reference_of(job.path).samples
+    ends_s = (np.arange(round(seen.duration_s / HOP_S)) + 1) * HOP_S
+    newest = np.searchsorted(seen.told_s, ends_s, side="right") - 1
+    p_af = np.zeros(len(ends_s), np.float32)
+    if len(seen.told):
+        told = seen.told[np.maximum(newest, 0), RHYTHMS.index(Rhythm.AF.value)]
+        p_af = np.where(newest >= 0, told, np.float32(0.0))
+    return gateway.classify(x_mv, seen.fs, beats, p_af)
 
 
 def _signal(job: Job) -> tuple[NDArray[np.float32], float]:

@@ -47,6 +47,7 @@ class Observation:
     told_s: NDArray[np.float64]  # (n_told,) time of the probabilities
     told: NDArray[np.float32]  # (n_told, 5) in the order of `Rhythm`
     held_back: NDArray[np.int64] | None = None  # beats it would have told in `shutdown`
+    asked: NDArray[np.str_] | None = None  # classes at the annotated beats, if asked for
 
     @property
     def duration_s(self) -> float:

@@ -13,11 +13,14 @@ from training.scoring import calibration, challenge_score, episode_score, shocka
 from training.scoring.intervals import known
 from training.scoring.observation import Observation
 from training.scoring.reference import RhythmReference
-from training.scoring.spans import Span
+from training.scoring.spans import Span, merged
 from vitalwire.contracts import AlarmKind, Rhythm
 
 RHYTHM_ALARM: Final = frozenset({AlarmKind.SHOCKABLE_RHYTHM})
 BOTH_ALARMS: Final = RHYTHM_ALARM | {AlarmKind.VENTRICULAR_TACHYCARDIA}
+BREAK_S: Final = 2.0
+"""Annotators break an episode for a beat or two of another rhythm: told apart, and joined."""
+
 N_WORST: Final = 12
 _SHOWN_S: Final = 12.0
 
@@ -76,9 +79,11 @@ def shockable(heard: Sequence[Heard]) -> dict[str, Any]:
     """Both kinds of alarm over all records, the rhythm model's also by set."""
     sets = sorted({one.set_name for one in heard})
     scores = _scores(heard, RHYTHM_ALARM)
+    joined = _scores(heard, RHYTHM_ALARM, join_s=BREAK_S)
     return {
         "rhythm_model": shockable_score.summarise([scores[id(one)] for one in heard]),
         "with_beat_rule": shockable_score.summarise(list(_scores(heard, BOTH_ALARMS).values())),
+        "short_breaks_joined": shockable_score.summarise(list(joined.values())),
         "by_set": {
             name: shockable_score.summarise(
                 [scores[id(one)] for one in heard if one.set_name == name]
@@ -125,13 +130,13 @@ def by_second(heard: Sequence[Heard]) -> dict[str, Any]:
 
 
 def _scores(
-    heard: Sequence[Heard], kinds: frozenset[AlarmKind]
+    heard: Sequence[Heard], kinds: frozenset[AlarmKind], *, join_s: float = 0.0
 ) -> dict[int, shockable_score.RecordScore]:
     return {
         id(one): shockable_score.score_record(
             one.reference.name,
             one.reference.duration_s,
-            one.reference.shockable,
+            merged(one.reference.shockable, join_s),
             one.seen.alarmed(kinds),
         )
         for one in heard

@@ -6,11 +6,11 @@ Span = tuple[float, float]
 """Start and end, s; the end is not inside."""
 
 
-def merged(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """In order; those that touch or overlap become one, empty ones go."""
+def merged(spans: Sequence[Span], gap_s: float = 0.0) -> tuple[Span, ...]:
+    """In order; those that touch, overlap or are `gap_s` apart become one, empty ones go."""
     joined: list[Span] = []
     for start, end in sorted(span for span in spans if span[1] > span[0]):
-        if joined and start <= joined[-1][1]:
+        if joined and start <= joined[-1][1] + gap_s:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:
             joined.append((start, end))

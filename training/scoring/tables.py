@@ -175,6 +175,7 @@ def _shockable(shockable: Mapping[str, Any]) -> Table:
     rows = [
         ("rhythm model", shockable["rhythm_model"]),
         ("with the rule on V beats", shockable["with_beat_rule"]),
+        ("rhythm model, breaks up to 2 s joined", shockable["short_breaks_joined"]),
         *((f"rhythm model, {name}", one) for name, one in shockable["by_set"].items()),
     ]
     return "Shockable rhythm", heads, [

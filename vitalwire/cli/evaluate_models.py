@@ -63,9 +63,7 @@ def ecg_beat(
     named = [Named(Task.ECG_BEAT, bundle)] if bundle else []
     named += [Named(Task.ECG_RHYTHM, beside)] if beside else []
     load = LoadBundles(Task.ECG_BEAT, tuple(named), runtime, precision)
-    options = BeatOptions(second_lead=second_lead, snrs_db=SNRS_DB if snr else ())
-    if annotated:
-        raise typer.BadParameter("is not there yet")
+    options = BeatOptions(second_lead, SNRS_DB if snr else (), annotated)
     names = named_records(records)
     figures = evaluate_beat(data, names, load, options=options, track=progress)
     _tell("ecg-beat", figures, report, results, as_json)

@@ -99,6 +99,16 @@ class HearingGateway:
         x = np.nan_to_num(x_mv.astype(np.float64))
         return [*self._beats(x, fs), *self._quality(x), *self._rhythm(x, fs)]
 
+    def classify(
+        self,
+        x_mv: NDArray[np.float32],
+        fs: float,  # noqa: ARG002
+        beats: NDArray[np.int64],
+        p_af: NDArray[np.float32],  # noqa: ARG002
+    ) -> NDArray[np.str_]:
+        heights = {0: "N", 1: "N", 2: "V", 3: "S"}
+        return np.array([heights[round(float(x_mv[at]))] for at in beats], np.str_)
+
     def _beats(self, x: NDArray[np.float64], fs: float) -> list[Event]:
         told: list[Event] = []
         inside = np.flatnonzero(x > 0.6)

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from tests.training.scoring.made_records import Made, beats_each_second, load_hearing
-from training.scoring.beat_score import ToldBeats
 from training.scoring.evaluate_beat import BeatOptions, evaluate_beat
-from training.scoring.reference import BeatReference, person_of
+from training.scoring.reference import person_of
 from vitalwire.errors import InputError
 
 pytest.importorskip("wfdb", reason="WFDB records are written with wfdb")
@@ -132,17 +131,16 @@ def test_time_that_cannot_be_analysed(tmp_path: Path) -> None:
 
 
 def test_annotated_beats_are_asked_about(tmp_path: Path) -> None:
-    made({}, {310: "V", 311: "V"}).write(tmp_path, "100")
-
-    def classify(_path: Path, reference: BeatReference) -> ToldBeats:
-        labels = reference.beats.classes.copy()
-        labels[311] = "S"
-        return ToldBeats(reference.beats.samples, labels)
-
-    report = run(tmp_path, annotated=classify)
-    assert report["VEB.se"] == 0.0
-    assert report["annotated"]["VEB"]["se"] == 50.0
-    assert report["annotated"]["ds2"]["SVEB"]["ppv"] == 0.0
+    # 310 was drawn as annotated; 311 is an S that was drawn flat, so no beat was found there.
+    drawn = [beat for beat in beats_each_second(340, {310: "V"}) if beat[0] != 311.5]
+    marks = [(at, "V" if at == 310.5 else "N", "") for at, _ in drawn]
+    Made(beats=drawn, marks=[*marks, (311.5, "S", "")]).write(tmp_path, "100")
+    report = run(tmp_path)
+    assert report["qrs"]["fn"] == 1
+    assert report["annotated"]["qrs"]["fn"] == 0
+    assert report["annotated"]["VEB"]["se"] == 100.0
+    assert report["annotated"]["ds2"]["SVEB"]["se"] == 0.0  # told N
+    assert run(tmp_path, annotated=False)["annotated"] is None
 
 
 def test_a_bad_record_costs_itself(tmp_path: Path) -> None:
