@@ -17,6 +17,7 @@ from training.scoring.reference import BeatReference
 
 N_WORST: Final = 12
 _WORST_A_RECORD: Final = 2
+_SHOWN_S: Final = 8.0  # around an error
 _CLASSED: Final = ("N", "S", "V", "F")
 
 
@@ -92,8 +93,7 @@ def worst_errors(scored: Mapping[str, Scored]) -> list[dict[str, Any]]:
     for name, one in scored.items():
         if one.counts.paced:
             continue
-        errors = sorted(_errors(name, one), key=lambda error: -(error["certainty"] or 0.0))
-        found += errors[:_WORST_A_RECORD]
+        found += _errors(name, one)
     return sorted(found, key=lambda error: -(error["certainty"] or 0.0))[:N_WORST]
 
 
@@ -107,6 +107,7 @@ def _errors(name: str, one: Scored) -> list[dict[str, Any]]:
         & ~np.isin(pairs.ref_class, ("F", "Q"))
         & ~np.isin(pairs.test_class, ("F", "X"))
     )
+    surest = sorted(np.flatnonzero(wrong), key=lambda i: -np.nan_to_num(certainty[i]))
     return [
         {
             "record": name,
@@ -115,8 +116,27 @@ def _errors(name: str, one: Scored) -> list[dict[str, Any]]:
             "reference": str(pairs.ref_class[i]),
             "told": str(pairs.test_class[i]),
             "certainty": known(float(certainty[i])),
+            "beats": _around(one, certainty, int(i)),
         }
-        for i in np.flatnonzero(wrong)
+        for i in surest[:_WORST_A_RECORD]
+    ]
+
+
+def _around(
+    one: Scored, certainty: NDArray[np.float64], place: int
+) -> list[tuple[float, str, str, float | None]]:
+    """Time, annotated class, told class and its probability of the beats near one."""
+    pairs, fs = one.counts.pairs, one.reference.fs
+    at = np.maximum(pairs.ref, pairs.test)
+    near = np.flatnonzero(np.abs(at - at[place]) <= _SHOWN_S / 2 * fs)
+    return [
+        (
+            round(float(at[i]) / fs, 3),
+            str(pairs.ref_class[i]),
+            str(pairs.test_class[i]),
+            known(float(certainty[i]), 2),
+        )
+        for i in near
     ]
 
 

@@ -39,6 +39,11 @@ th:first-child, td:first-child { text-align: left; }
 .diagrams { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; min-width: 0; } figcaption { font-size: .875rem; }
 svg { width: 100%; height: 8rem; background: #fff8; border: 1px solid var(--line); }
+.labels { position: relative; height: 3.2rem; font-size: .75rem; line-height: 1.3; }
+.labels span { position: absolute; transform: translateX(-50%); text-align: center; }
+.labels b { display: block; height: 1rem; }
+.labels i { display: block; font-style: normal; font-size: .625rem; opacity: .75; }
+.labels .wrong b { color: var(--told); }
 svg.reliability { width: 15rem; height: 15rem; }
 svg text { font-size: 10px; fill: currentColor; }
 polyline { fill: none; stroke: currentColor; stroke-width: 1.2;
@@ -59,6 +64,14 @@ _BEATS_UNKNOWN: Final = (
     "It cannot say how the gateway does on people, leads and wearables other than these. "
     "Records that the models learned from (DS1) are no test of them: read DS2. Intervals are "
     "by bootstrap over records; few records make them wide."
+)
+_BEAT_MARKS: Final = (
+    "Above each beat its annotated class, below that in red what was told where it differs (O: "
+    "no beat, X: declined), and the probability of what was told."
+)
+_ALARM_MARKS: Final = (
+    "The line is the episode's annotated onset, or the alarm's start; the probability is the "
+    "highest that was told for a shockable rhythm around it."
 )
 _LABELS: Final = "One label a record, from the probabilities that were streamed. "
 _LEFT_OUT: Final = (
@@ -128,7 +141,7 @@ def _beat(report: Mapping[str, Any]) -> str:
     parts = [_section("", "".join(_table(table) for table in beat_tables(report)))]
     parts.append(_section("EC57 matrix", _table(matrix_table(report), matrix=True)))
     parts.append(_diagrams({f"told {k}": one for k, one in report["calibration"].items()}))
-    parts.append(_errors("Errors it was surest of", report["worst"]))
+    parts.append(_errors("Errors it was surest of", report["worst"], _BEAT_MARKS))
     return "".join([*parts, _section("", _table(record_table(report)))])
 
 
@@ -139,8 +152,10 @@ def _rhythm(report: Mapping[str, Any]) -> str:
         parts.append(_diagrams({"label of the record": challenge["calibration"]}))
         parts.append(_errors("Labels it was surest of, and wrong", challenge["worst"]))
     if shockable := report.get("shockable"):
-        parts.append(_diagrams(report["by_second"]))
-        parts.append(_errors("Episodes missed, and false alarms", shockable["worst"]))
+        parts.append(_diagrams(report["by_second"], ", second by second"))
+        parts.append(
+            _errors("Episodes missed, and false alarms", shockable["worst"], _ALARM_MARKS)
+        )
         parts.append(_section("", _table(shockable_record_table(report))))
     return "".join(parts)
 
@@ -176,7 +191,7 @@ def _hit(is_hit: bool) -> str:
     return ' class="hit"' if is_hit else ""
 
 
-def _diagrams(parts: Mapping[str, Any]) -> str:
+def _diagrams(parts: Mapping[str, Any], when: str = "") -> str:
     figures = "".join(
         f"<figure>{strips.reliability(one['bins'])}<figcaption>{escape(name)}: "
         f"{one['n']} cases, ECE {one['ece']:.3f}</figcaption></figure>"
@@ -184,14 +199,15 @@ def _diagrams(parts: Mapping[str, Any]) -> str:
         if one["n"]
     )
     inner = f'<div class="diagrams">{figures}</div>'
-    return _section("Do the probabilities mean what they say?", inner) if figures else ""
+    return _section(f"Do the probabilities mean what they say{when}?", inner) if figures else ""
 
 
-def _errors(title: str, errors: Sequence[Mapping[str, Any]]) -> str:
+def _errors(title: str, errors: Sequence[Mapping[str, Any]], note: str = "") -> str:
     if not errors:
         return ""
     figures = "".join(strips.strip(error) for error in errors)
-    return _section(title, f'<div class="figures">{figures}</div>')
+    scale = f"<p>Squares of 0.2 s and 0.5 mV. {escape(note)}</p>"
+    return _section(title, f'{scale}<div class="figures">{figures}</div>')
 
 
 def _skipped(report: Mapping[str, Any]) -> str:

@@ -32,7 +32,8 @@ def strip(error: Mapping[str, Any]) -> str:
     else:
         first = min(round(from_s * fs), max(len(x_mv) - round(length_s * fs), 0))
         part = x_mv[first : first + round(length_s * fs)]
-        drawing = trace(part, fs, mark_s=_mark(error, first / fs))
+        drawing = _labels(error, first / fs, len(part) / fs)
+        drawing += trace(part, fs, mark_s=_mark(error, first / fs))
     return f"<figure>{drawing}<figcaption>{_caption(error)}</figcaption></figure>"
 
 
@@ -58,6 +59,22 @@ def trace(x_mv: NDArray[np.float32], fs: float, *, mark_s: float | None = None) 
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="ECG, {length_s:.1f} s">{"".join(lines)}{_curves(x_mv, fs, place)}</svg>'
     )
+
+
+def _labels(error: Mapping[str, Any], from_s: float, length_s: float) -> str:
+    """Above each beat the annotated class, what was told where it differs, how surely."""
+    shown = []
+    for at_s, expected, told, certainty in error.get("beats", ()):
+        place = (at_s - from_s) / length_s
+        if not 0 <= place <= 1:
+            continue
+        kind, answer = ("right", "") if told == expected else ("wrong", told)
+        said = "" if certainty is None else f"{certainty:.2f}"
+        shown.append(
+            f'<span class="{kind}" style="left:{100 * place:.2f}%">{expected}<b>{answer}</b>'
+            f"<i>{said}</i></span>"
+        )
+    return f'<div class="labels">{"".join(shown)}</div>' if shown else ""
 
 
 def reliability(bins: Sequence[Mapping[str, Any]]) -> str:

@@ -42,8 +42,8 @@ def ecg_beat(
     ] = False,
     annotated: Annotated[
         bool,
-        typer.Option("--annotated", help="Also asked at the annotated beats, as papers do."),
-    ] = False,
+        typer.Option(help="Also asked at the annotated beats, as papers do."),
+    ] = True,
     runtime: Runtime = "auto",
     precision: Precision = "auto",
     report: Report = None,
