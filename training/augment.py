@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.stages.model_signal import LIMIT_MV, MODEL_FS_HZ
+from training.ranges import Amount, Positive, Share
 
 Crop = NDArray[np.float32]
 """(n_samples,) mV at 125 Hz."""
@@ -20,19 +21,19 @@ Crop = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How often and how strongly; the defaults are those that shipped."""
+    """How often and how strongly."""
 
-    gain_octaves: float = 1.0  # log-uniform, both ways
-    p_polarity: float = 0.2
-    p_noise: float = 0.3
-    snr_db: tuple[float, float] = (0.0, 24.0)
-    p_wander: float = 0.2
-    wander_mv: float = 0.5
-    p_warp: float = 0.5
-    warp: float = 0.1  # of the rate, both ways
-    p_clip: float = 0.05
-    p_coarse: float = 0.1
-    coarse_mv: tuple[float, float] = (0.005, 0.05)  # the step of a poor converter
+    gain_octaves: Amount = 1.0  # log-uniform, both ways
+    p_polarity: Share = 0.2
+    p_noise: Share = 0.3
+    snr_db: tuple[float, float] = (0.0, 24.0)  # from, to
+    p_wander: Share = 0.2
+    wander_mv: Amount = 0.5
+    p_warp: Share = 0.5
+    warp: Share = 0.1  # of the rate, both ways
+    p_clip: Share = 0.05
+    p_coarse: Share = 0.1
+    coarse_mv: tuple[Positive, Positive] = (0.005, 0.05)  # the step of a poor converter
 
 
 def rate_of_crop(rng: np.random.Generator, config: AugmentConfig) -> float:

@@ -8,6 +8,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from training.run_folder import RunFolder
+from vitalwire.recordings.atomic import staged
 
 NAME: Final = "curves.png"
 _NOT_DRAWN: Final = ("epoch", "loss")
@@ -24,5 +25,6 @@ def draw(run: RunFolder) -> None:
         right.plot(epochs, [one[key] for one in history], label=key)
     right.set(title="on held-out patients, %", xlabel="epoch")
     right.legend()
-    figure.savefig(run.path / NAME, dpi=100)
+    with staged(run.path, [NAME]) as work:
+        figure.savefig(work / NAME, dpi=100)
     plt.close(figure)

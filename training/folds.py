@@ -8,31 +8,33 @@ says which bundle has not seen which record: `vitalwire evaluate ecg-rhythm
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from training.datasets.rhythm import LABELS
-from training.datasets.rhythm_sets import read_rhythm_data
-from training.export import export_fold
-from training.loop import Task, fit
+from edge.stages.model_signal import MODEL_FS_HZ
+from edge.stages.rhythm_hops import N_HOP
+from training import curves
+from training.datasets.rhythm_sets import RhythmData, read_rhythm_data
+from training.loop import BEST, Say, Task, fit
+from training.models import build_model
 from training.run_folder import RunFolder, provenance
-from training.runs import BeatRun, RhythmRun, RunConfig, beat_data, rhythm_task
+from training.runs import BeatRun, RhythmRun, RunConfig, beat_data, fields_of, rhythm_task
 from training.tasks.beat_choice import chosen_thresholds
 from training.tasks.ecg_beat import BeatTask, average_precision, class_figures
-from training.tasks.fitting import fit_temperature
+from training.tasks.ecg_rhythm import is_shockable
+from training.tasks.fitting import fit_temperature, softmax
 from vitalwire.bundle import Task as TaskName
-from vitalwire.contracts import Rhythm
 from vitalwire.errors import InputError
 from vitalwire.recordings.atomic import staged
 
 FOLDS: Final = "folds.json"
+OUT_OF_FOLD: Final = "folds-beat.json"
 LEAST_SHOCKABLE_S: Final = 10.0  # of a record that is worth leaving out
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,17 @@ class FoldReport:
 
     text: str
     figures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all folds share."""
+
+    data_dir: Path
+    out: Path
+    command: str
+    say: Say
+    n_folds: int
 
 
 def train_folds(
@@ -56,41 +69,41 @@ def train_folds(
     Raises
     ------
     InputError
-        Fewer patients than folds.
+        Fewer than two folds, fewer patients than folds, or runs of another configuration.
     """
+    if n_folds < 2:
+        raise InputError(f"--folds: expected at least 2, got {n_folds}")
+    work = _Work(data_dir, out, command, say, n_folds)
     if isinstance(config, BeatRun):
-        return _beat(config, data_dir, out, command, say, n_folds)
-    return _rhythm(config, data_dir, out, command, say, n_folds)
+        build_model(TaskName.ECG_BEAT, config.task.model, config.task.sizes)
+        return _beat(config, work)
+    build_model(TaskName.ECG_RHYTHM, config.task.model, config.task.sizes)
+    return _rhythm(config, work)
 
 
-def _beat(
-    config: BeatRun, data_dir: Path, out: Path, command: str, say: Say, n_folds: int
-) -> FoldReport:
-    data = beat_data(config.task, data_dir, say)
-    supraventricular = {one.patient: int((one.label == 1).sum()) for one in data.first_leads}
-    groups = spread(supraventricular, n_folds)
-    logits, labels, names = [], [], []
-    for number, group in enumerate(groups):
+def _beat(config: BeatRun, work: _Work) -> FoldReport:
+    data = beat_data(config.task, work.data_dir, work.say)
+    supraventricular: dict[str, int] = {}
+    for one in data.first_leads:
+        n = supraventricular.get(one.patient, 0)
+        supraventricular[one.patient] = n + int((one.label == 1).sum())
+    parts = []
+    for number, group in enumerate(spread(supraventricular, work.n_folds)):
         task = BeatTask(replace(config.task, hold_out=group), data)
-        run = _run(out / f"fold{number}", config, group, task, data.entries, command, say)
+        run = _run(f"fold{number}", config, group, task, data.entries, work)
         model = task.build()
-        model.load_state_dict(run.load("best.pt"))
-        part = task.out_of_fold(model.eval())
-        logits.append(part[0])
-        labels.append(part[1])
-        names += part[2]
-    return _beat_report(np.concatenate(logits), np.concatenate(labels), names, out)
+        model.load_state_dict(run.load(BEST))
+        parts.append(task.out_of_fold(model.eval()))
+    logits, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    names = {name for part in parts for name in part[2]}
+    return _beat_report(logits, labels, len(names), work.out)
 
 
 def _beat_report(
-    logits: np.ndarray[Any, np.dtype[np.float32]],
-    labels: np.ndarray[Any, np.dtype[np.int64]],
-    names: Sequence[str],
-    out: Path,
+    logits: NDArray[np.float32], labels: NDArray[np.int64], n_records: int, out: Path
 ) -> FoldReport:
     temperature = fit_temperature(logits, labels)
-    odds = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
-    p = odds / odds.sum(axis=1, keepdims=True)
+    p = softmax(logits / temperature)
     thresholds = chosen_thresholds(p, labels)
     figures: dict[str, Any] = {
         "temperature": temperature,
@@ -98,49 +111,64 @@ def _beat_report(
         "ap_V": average_precision(p[:, 2], labels == 2),
         "ap_S": average_precision(p[:, 1], labels == 1),
         **class_figures(p, labels, thresholds),
-        "n_records": len(set(names)),
+        "n_records": n_records,
     }
-    with staged(out, ["folds-beat.json"]) as work:
-        (work / "folds-beat.json").write_text(json.dumps(figures, indent=1) + "\n")
+    _write_json(out, OUT_OF_FOLD, figures)
     shown = ", ".join(
         f"{key} {value:.2f}" for key, value in figures.items() if isinstance(value, float)
     )
     return FoldReport(f"out of fold: {shown}; thresholds {thresholds}", figures)
 
 
-def _rhythm(
-    config: RhythmRun, data_dir: Path, out: Path, command: str, say: Say, n_folds: int
-) -> FoldReport:
-    data = read_rhythm_data(data_dir)
-    at, hops_per_s = LABELS.index(Rhythm.SHOCKABLE), 5
-    shockable: dict[str, int] = {}
-    for one in data.train_strong:
-        sure = one.allowed[:, at] & (one.allowed.sum(axis=1) == 1)
-        shockable[one.patient] = max(shockable.get(one.patient, 0), int(sure.sum()))
-    left_out = [
-        name for name, n in sorted(shockable.items()) if n >= LEAST_SHOCKABLE_S * hops_per_s
-    ]
-    if len(left_out) < n_folds:
+def _rhythm(config: RhythmRun, work: _Work) -> FoldReport:
+    from training.export import export_fold  # its converters take seconds to import
+
+    data = read_rhythm_data(work.data_dir)
+    for line in data.skipped:
+        work.say(f"left out: {line}")
+    shockable = _with_shockable(data)
+    if len(shockable) < work.n_folds:
         raise InputError(
-            f"expected at least {n_folds} patients with a shockable rhythm, got {len(left_out)}"
+            f"expected at least {work.n_folds} patients with a shockable rhythm, got "
+            f"{len(shockable)}"
         )
     places: dict[str, str] = {}
-    for number, part in enumerate(np.array_split(np.array(left_out), n_folds)):
+    for number, part in enumerate(np.array_split(np.array(shockable), work.n_folds)):
         group = tuple(str(name) for name in part)  # neighbours: often one person's
-        place = f"fold{number}"
         task = rhythm_task(config.task, data.without(group))
-        run = _run(out / place, config, group, task, data.entries, command, say)
-        bundle = out / f"{place}-bundle"
+        run = _run(f"fold{number}", config, group, task, data.entries, work)
+        bundle = work.out / f"fold{number}-bundle"
         if not bundle.exists():
             export_fold(run, task, bundle)
-        places |= dict.fromkeys(group, bundle.name)
-    with staged(out, [FOLDS]) as work:
-        (work / FOLDS).write_text(json.dumps(places, indent=1) + "\n")
+        places |= dict.fromkeys(_records_of(data, group), bundle.name)
+    _write_json(work.out, FOLDS, places)
     return FoldReport(
-        f"{len(places)} records in {n_folds} folds: score them with `vitalwire evaluate "
-        f"ecg-rhythm --shockable-folds {out}`",
+        f"{len(places)} records in {work.n_folds} folds: score them with `vitalwire evaluate "
+        f"ecg-rhythm --shockable-folds {work.out}`",
         {"folds": places},
     )
+
+
+def _with_shockable(data: RhythmData) -> list[str]:
+    """Patients who are worth leaving out, in order."""
+    hops: dict[str, int] = {}
+    for one in data.train_strong:
+        hops[one.patient] = max(hops.get(one.patient, 0), int(is_shockable(one).sum()))
+    least = LEAST_SHOCKABLE_S * MODEL_FS_HZ / N_HOP
+    return [name for name, n in sorted(hops.items()) if n >= least]
+
+
+def _records_of(data: RhythmData, patients: Sequence[str]) -> list[str]:
+    """Names of their records, without the lead's."""
+    names = [
+        one.name.rpartition("/")[0] for one in data.train_strong if one.patient in patients
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _write_json(out: Path, name: str, fields: dict[str, Any]) -> None:
+    with staged(out, [name]) as work:
+        (work / name).write_text(json.dumps(fields, indent=1, allow_nan=False) + "\n")
 
 
 def spread(weights: dict[str, int], n_folds: int) -> list[tuple[str, ...]]:
@@ -163,21 +191,26 @@ def spread(weights: dict[str, int], n_folds: int) -> list[tuple[str, ...]]:
 
 
 def _run(
-    path: Path,
+    name: str,
     config: RunConfig,
     group: tuple[str, ...],
     task: Task,
     entries: list[dict[str, str]],
-    command: str,
-    say: Say,
+    work: _Work,
 ) -> RunFolder:
     """A run without these patients; one that was begun here goes on."""
-    run = RunFolder(path)
-    name = TaskName.ECG_BEAT if isinstance(config, BeatRun) else TaskName.ECG_RHYTHM
-    if not (path / "config.json").exists():
-        fields = {"task": name.value, "leave": list(group), **asdict(config)}
-        run.create(fields, provenance(command, entries))
-    if not (path / "facts.json").exists():
-        say(f"{path.name}: without {', '.join(group)}")
-        fit(task, config.loop, config.seed, run, say)
+    run = RunFolder(work.out / name)
+    of = TaskName.ECG_BEAT if isinstance(config, BeatRun) else TaskName.ECG_RHYTHM
+    fields = fields_of(of, config, group)
+    if not run.has("config.json"):
+        run.create(fields, provenance(work.command, entries))
+    if run.config != json.loads(json.dumps(fields)) or run.provenance["data"] != entries:
+        raise InputError(
+            f"{run.path}: is a run of another configuration or other recordings: give --out a "
+            "new folder"
+        )
+    if not run.has("facts.json"):
+        work.say(f"{name}: without {', '.join(group)}")
+        fit(task, config.loop, config.seed, run, work.say)
+        curves.draw(run)
     return run

@@ -6,9 +6,10 @@ What is validated and kept is a running mean of the weights (Polyak), which nois
 less than the weights themselves.
 """
 
+import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,10 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.run_folder import RunFolder
+from training.ranges import Amount, Count, Positive, Share
+from training.run_folder import Record, RunFolder
+from vitalwire.errors import InputError
 
 Batch = tuple[Tensor, ...]
 Say = Callable[[str], None]
+
+BEST: Final = "best.pt"  # the mean weights of the best epoch
+LAST: Final = "last.pt"  # all that the next epoch needs
 
 _WARM_UP: Final = 0.15  # of all steps: the rate rises, then falls to nothing
 _CLIP: Final = 1.0  # of the gradient's norm
@@ -29,18 +35,20 @@ _CLIP: Final = 1.0  # of the gradient's norm
 class LoopConfig:
     """How long and how fast."""
 
-    epochs: int = 20
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    mean_decay: float = 0.998  # of the running mean of the weights, a step
-    threads: int = 1
+    epochs: Count = 20
+    learning_rate: Positive = 2e-3
+    weight_decay: Amount = 0.02
+    mean_decay: Share = 0.998  # of the running mean of the weights, a step
+    threads: Count = 1
 
 
 class Task(Protocol):
     """What is learned: the batches, the loss, and the score that chooses."""
 
     @property
-    def steps_per_epoch(self) -> int: ...
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch, at least 1."""
+        ...
 
     def build(self) -> nn.Module:
         """The model, with the weights it begins with."""
@@ -64,81 +72,109 @@ class Task(Protocol):
 
 
 def fit(task: Task, config: LoopConfig, seed: int, run: RunFolder, say: Say) -> None:
-    """Train until the run is finished; goes on where its last checkpoint ended."""
+    """Train until the run is finished; goes on where its last checkpoint ended.
+
+    Raises
+    ------
+    InputError
+        A checkpoint that is damaged, or of another run.
+    UnavailableError
+        The folder cannot be written to; the last checkpoint is whole.
+    """
     torch.set_num_threads(config.threads)
     torch.use_deterministic_algorithms(True)
     _seed(seed, 0)
-    model = task.build()
-    mean = {key: value.clone() for key, value in model.state_dict().items()}
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    total = config.epochs * task.steps_per_epoch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.learning_rate, total_steps=total, pct_start=_WARM_UP
-    )
-    history = run.history()
-    if history:
-        kept = run.load("last.pt")
-        history = history[: kept["epoch"]]
-        model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
-        schedule.load_state_dict(kept["schedule"])
-        mean = kept["mean"]
-    shadow = task.build()
+    learner = _Learner(task, config)
+    if run.has(LAST):
+        learner.restore(run)
+    shadow, history = task.build(), learner.history
     for epoch in range(len(history), config.epochs):
         started = time.monotonic()
-        rng = _seed(seed, epoch + 1)
-        loss = _epoch(task, model, optimiser, schedule, mean, config, rng, epoch)
-        shadow.load_state_dict(mean)
+        loss = learner.learn(_seed(seed, epoch + 1), epoch)
+        shadow.load_state_dict(learner.mean)
         figures = task.validate(shadow.eval())
         history.append({"epoch": epoch, "loss": round(loss, 6), **_rounded(figures)})
-        if figures["score"] >= max(one["score"] for one in history):
-            run.save("best.pt", mean)
+        if best_epoch(history) == epoch:
+            run.save(BEST, learner.mean)
         run.write_history(history)
-        checkpoint = {
-            "epoch": epoch + 1, "model": model.state_dict(), "mean": mean,
-            "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(),
-        }  # fmt: skip
-        run.save("last.pt", checkpoint)
+        run.save(LAST, learner.state())
         left_s = (time.monotonic() - started) * (config.epochs - epoch - 1)
         say(_line(history[-1], config.epochs, left_s))
-    shadow.load_state_dict(run.load("best.pt"))
+    shadow.load_state_dict(run.load(BEST))
     run.write_facts(task.facts(shadow.eval()))
 
 
-def _epoch(
-    task: Task,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    mean: dict[str, Tensor],
-    config: LoopConfig,
-    rng: np.random.Generator,
-    epoch: int,
-) -> float:
-    model.train()
-    losses = 0.0
-    for step in range(task.steps_per_epoch):
-        loss = task.loss(model, task.batch(rng, epoch, step))
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
-        optimiser.step()
-        schedule.step()
-        losses += loss.item()
-        done = epoch * task.steps_per_epoch + step + 1
-        _follow(mean, model, min(config.mean_decay, (1 + done) / (10 + done)))
-    return losses / task.steps_per_epoch
+def best_epoch(history: Sequence[Record]) -> int:
+    """The epoch, from 0, whose weights a run keeps: the last of those with the best score."""
+    scores = [-math.inf if math.isnan(one["score"]) else one["score"] for one in history]
+    return max(range(len(scores)), key=lambda epoch: (scores[epoch], epoch))
 
 
-@torch.no_grad()
-def _follow(mean: dict[str, Tensor], model: nn.Module, decay: float) -> None:
-    for key, value in model.state_dict().items():
-        if value.dtype.is_floating_point:
-            mean[key].mul_(decay).add_(value, alpha=1 - decay)
-        else:
-            mean[key].copy_(value)
+class _Learner:
+    """A model on its way, with all that its next step needs."""
+
+    def __init__(self, task: Task, config: LoopConfig) -> None:
+        self._task, self._config = task, config
+        self._model = task.build()
+        self.mean = {key: value.clone() for key, value in self._model.state_dict().items()}
+        self.history: list[Record] = []
+        self._optimiser = torch.optim.AdamW(
+            self._model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser,
+            config.learning_rate,
+            total_steps=config.epochs * task.steps_per_epoch,
+            pct_start=_WARM_UP,
+        )
+
+    def learn(self, rng: np.random.Generator, epoch: int) -> float:
+        """One epoch; gives its mean loss."""
+        task, losses = self._task, 0.0
+        self._model.train()
+        for step in range(task.steps_per_epoch):
+            loss = task.loss(self._model, task.batch(rng, epoch, step))
+            self._optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP)
+            self._optimiser.step()
+            self._schedule.step()
+            losses += loss.item()
+            done = epoch * task.steps_per_epoch + step + 1
+            self._follow(min(self._config.mean_decay, (1 + done) / (10 + done)))
+        return losses / task.steps_per_epoch
+
+    def state(self) -> Record:
+        """A checkpoint: tensors and plain values."""
+        return {
+            "epoch": len(self.history), "history": self.history, "mean": self.mean,
+            "model": self._model.state_dict(), "optimiser": self._optimiser.state_dict(),
+            "schedule": self._schedule.state_dict(),
+        }  # fmt: skip
+
+    def restore(self, run: RunFolder) -> None:
+        """Go on from a run's last checkpoint."""
+        kept = run.load(LAST)
+        try:
+            # A checkpoint of before this version has no history of its own.
+            self.history = list(kept.get("history", run.history()))[: kept["epoch"]]
+            self._model.load_state_dict(kept["model"])
+            self._optimiser.load_state_dict(kept["optimiser"])
+            self._schedule.load_state_dict(kept["schedule"])
+            self.mean = kept["mean"]
+            whole = len(self.history) == kept["epoch"]
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+            whole = False
+        if not whole:
+            raise InputError(f"{run.path / LAST}: is no checkpoint of this run: train it anew")
+
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        for key, value in self._model.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.mean[key].mul_(decay).add_(value, alpha=1 - decay)
+            else:
+                self.mean[key].copy_(value)
 
 
 def _seed(seed: int, epoch: int) -> np.random.Generator:
@@ -151,6 +187,6 @@ def _rounded(figures: dict[str, float]) -> dict[str, float]:
     return {key: round(float(value), 4) for key, value in figures.items()}
 
 
-def _line(record: dict[str, Any], epochs: int, left_s: float) -> str:
+def _line(record: Record, epochs: int, left_s: float) -> str:
     shown = " ".join(f"{key} {value:g}" for key, value in record.items() if key != "epoch")
     return f"epoch {record['epoch'] + 1} of {epochs}: {shown}; {left_s / 60:.0f} min left"

@@ -8,6 +8,7 @@ full disk or a kill leaves the last checkpoint as it was.
 """
 
 import hashlib
+import io
 import json
 import pickle
 import platform
@@ -20,7 +21,7 @@ from typing import Any, Final
 import torch
 
 from vitalwire import __version__
-from vitalwire.errors import InputError
+from vitalwire.errors import InputError, UnavailableError
 from vitalwire.recordings.atomic import staged
 
 FORMAT: Final = 1
@@ -40,15 +41,28 @@ class RunFolder:
         Raises
         ------
         InputError
-            Something lies there already.
+            Something lies there already, or the folder cannot be made.
         """
-        if self.path.exists() and any(self.path.iterdir()):
+        self.check_new()
+        self._write_json("provenance.json", {"format": FORMAT, **provenance})
+        self._write_json("config.json", config)
+
+    def check_new(self) -> None:
+        """Nothing is there that a new run would overwrite.
+
+        Raises
+        ------
+        InputError
+            Something is.
+        """
+        try:
+            taken = self.path.exists() and any(self.path.iterdir())
+        except OSError as error:
+            raise InputError(f"{self.path}: is no folder ({error.strerror})") from None
+        if taken:
             raise InputError(
                 f"{self.path}: is not empty: give a new folder, or --resume to go on with it"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._write_json("provenance.json", {"format": FORMAT, **provenance})
-        self._write_json("config.json", config)
 
     @property
     def config(self) -> Record:
@@ -91,19 +105,37 @@ class RunFolder:
         self._write_json("facts.json", facts)
 
     def history(self) -> list[Record]:
-        """A record an epoch; a last line that was cut off is not one."""
+        """A record an epoch, up to the first line that is none: a last one may be cut off."""
         path = self.path / "history.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        records: list[Record] = []
+        for line in lines:
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                break
+        return records
 
     def write_history(self, history: Sequence[Record]) -> None:
+        """All epochs so far."""
         text = "".join(f"{json.dumps(one)}\n" for one in history)
         self._write("history.jsonl", text.encode())
 
+    def has(self, name: str) -> bool:
+        """Whether a file is there."""
+        return (self.path / name).is_file()
+
     def save(self, name: str, value: Any) -> None:
-        """A checkpoint, by torch; the one before stays until this one is whole."""
-        with staged(self.path, [name]) as work:
-            torch.save(value, work / name)
+        """A checkpoint, by torch; the one before stays until this one is whole.
+
+        Raises
+        ------
+        UnavailableError
+            The disk is full, or refuses.
+        """
+        whole = io.BytesIO()
+        torch.save(value, whole)
+        self._write(name, whole.getvalue())
 
     def load(self, name: str) -> Any:
         """A checkpoint: tensors and plain values, no code.
@@ -131,17 +163,25 @@ class RunFolder:
         self._write(name, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
     def _write(self, name: str, data: bytes) -> None:
-        with staged(self.path, [name]) as work:
-            (work / name).write_bytes(data)
+        try:
+            with staged(self.path, [name]) as work:
+                (work / name).write_bytes(data)
+        except OSError as error:
+            raise UnavailableError(
+                f"{self.path / name}: cannot be written ({error.strerror}): what was there is "
+                "whole; make room, then go on with `vitalwire train --resume`"
+            ) from error
 
     def _read_json(self, name: str) -> Record:
         path = self.path / name
         try:
-            value: Record = json.loads(path.read_text(encoding="utf-8"))
+            value = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{path}: no run is here ({error}): see `vitalwire train`"
             ) from None
+        if not isinstance(value, dict):
+            raise InputError(f"{path}: expected a JSON object: it was altered")
         return value
 
 
@@ -162,9 +202,12 @@ def git_revision() -> str:
     here = Path(__file__).parent
 
     def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(here), *words], capture_output=True, text=True, check=False
-        )
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(here), *words], capture_output=True, text=True, check=False
+            )
+        except OSError:  # no git is installed
+            return ""
         return done.stdout.strip()
 
     revision = git("rev-parse", "--short=12", "HEAD") or "unknown"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,16 @@ from torch import nn
 from training import curves
 from training.datasets.beat_sets import BeatData, ProbabilityOfAf, read_beat_data
 from training.datasets.rhythm_sets import RhythmData, read_rhythm_data
-from training.loop import LoopConfig, Task, fit
+from training.loop import BEST, LoopConfig, Say, Task, fit
 from training.models import build_model
+from training.ranges import Seed
 from training.run_folder import RunFolder, provenance
 from training.tasks.ecg_beat import BeatConfig, BeatTask
-from training.tasks.ecg_rhythm import RhythmConfig, RhythmTask, p_af_of
+from training.tasks.ecg_rhythm import RhythmConfig, RhythmTask
+from training.tasks.rhythm_streams import p_af_of
 from vitalwire.bundle import Task as TaskName
 from vitalwire.errors import InputError
 
-Say = Callable[[str], None]
 TRAINED: Final = (TaskName.ECG_BEAT, TaskName.ECG_RHYTHM)
 CONFIGS: Final = Path(__file__).parent / "configs"
 
@@ -31,7 +32,7 @@ CONFIGS: Final = Path(__file__).parent / "configs"
 class BeatRun:
     """Configuration of a run of `ecg-beat`."""
 
-    seed: int = 1
+    seed: Seed = 1
     loop: LoopConfig = field(default_factory=LoopConfig)
     task: BeatConfig = field(default_factory=BeatConfig)
 
@@ -40,7 +41,7 @@ class BeatRun:
 class RhythmRun:
     """Configuration of a run of `ecg-rhythm`."""
 
-    seed: int = 1
+    seed: Seed = 1
     loop: LoopConfig = field(default_factory=LoopConfig)
     task: RhythmConfig = field(default_factory=RhythmConfig)
 
@@ -86,15 +87,14 @@ def start(
     Raises
     ------
     InputError
-        Something lies there, or there is nothing to learn from.
+        Something lies there, there is nothing to learn from, or no such model or patient.
     """
     run = RunFolder(out)
-    if out.exists() and any(out.iterdir()):
-        run.create({}, {})  # raises: nothing is read first, and nothing overwritten
+    run.check_new()  # before an hour of reading, not after it
+    build_model(task, config.task.model, config.task.sizes)
     say(f"reading {data_dir}")
     learned, entries = _task_of(config, data_dir, say, leave)
-    fields = {"task": task.value, "leave": list(leave), **dataclasses.asdict(config)}
-    run.create(fields, provenance(command, entries))
+    run.create(fields_of(task, config, leave), provenance(command, entries))
     _finish(learned, config, run, say)
     return run
 
@@ -109,43 +109,71 @@ def resume(out: Path, data_dir: Path, say: Say) -> RunFolder:
     """
     run = RunFolder(out)
     config = config_of(run)
-    learned, entries = _task_of(config, data_dir, say, run.config["leave"])
+    learned, entries = _task_of(config, data_dir, say, _leave(run))
     if entries != run.provenance["data"]:
         raise InputError(f"{out}: the recordings in {data_dir} are not those it began with")
     _finish(learned, config, run, say)
     return run
 
 
+def fields_of(task: TaskName, config: RunConfig, leave: Sequence[str]) -> dict[str, Any]:
+    """A run's `config.json`: the task, who is left out, and every value."""
+    return {"task": task.value, "leave": list(leave), "config": dataclasses.asdict(config)}
+
+
 def config_of(run: RunFolder) -> RunConfig:
-    """What a run was asked to do."""
+    """What a run was asked to do.
+
+    Raises
+    ------
+    InputError
+        There is no run, or its configuration is not one of this version.
+    """
     fields = run.config
-    kind = _KINDS[TaskName(fields["task"])]
-    wanted = {key: value for key, value in fields.items() if key not in ("task", "leave")}
-    return _checked(kind, wanted, run.path / "config.json")
+    path = run.path / "config.json"
+    if fields.get("task") not in [one.value for one in _KINDS]:
+        raise InputError(f"{path}: expected a run of a task, got {fields.get('task')!r}")
+    return _checked(_KINDS[TaskName(fields["task"])], fields.get("config", {}), path)
 
 
 def load_model(run: RunFolder) -> nn.Module:
-    """The model that a run chose, for use: the head for hints is left behind."""
+    """The model that a run chose, for use: the head for hints is left behind.
+
+    Raises
+    ------
+    InputError
+        There is no run, it has no weights yet, or they are not of its model.
+    """
     config = config_of(run)
     model = build_model(TaskName(run.config["task"]), config.task.model, config.task.sizes)
-    weights = run.load("best.pt")
-    prefix = "model."
-    if isinstance(config, RhythmRun):
+    weights = run.load(BEST)
+    prefix = "model." if isinstance(config, RhythmRun) else ""
+    try:
         weights = {k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)}
-    model.load_state_dict(weights)
+        model.load_state_dict(weights)
+    except (AttributeError, RuntimeError, TypeError):
+        raise InputError(f"{run.path / BEST}: holds no weights of the run's model") from None
     return model.eval()
 
 
 def task_of(run: RunFolder, data_dir: Path, say: Say) -> BeatTask | RhythmTask:
     """The task of a run with its data, to validate an export of it."""
-    return _task_of(config_of(run), data_dir, say, run.config["leave"])[0]
+    return _task_of(config_of(run), data_dir, say, _leave(run))[0]
 
 
 def beat_data(config: BeatConfig, data_dir: Path, say: Say) -> BeatData:
-    """What a beat run learns from."""
+    """What a beat run learns from.
+
+    Raises
+    ------
+    InputError
+        There is nothing to learn from; `task.rhythm` is no finished run of ecg-rhythm.
+    """
     known: ProbabilityOfAf | None = None
     if config.rhythm:
         rhythm = RunFolder(Path(config.rhythm))
+        if not isinstance(config_of(rhythm), RhythmRun):
+            raise InputError(f"task.rhythm: {rhythm.path} is no run of ecg-rhythm")
         known = partial(p_af_of, load_model(rhythm), rhythm.facts["temperature"])
     data = read_beat_data(data_dir, known)
     _say_skipped(data, say)
@@ -154,15 +182,25 @@ def beat_data(config: BeatConfig, data_dir: Path, say: Say) -> BeatData:
 
 def rhythm_task(config: RhythmConfig, data: RhythmData) -> RhythmTask:
     """A rhythm run's task; it begins with another run's weights where one is named."""
-    init = RunFolder(Path(config.init)).load("best.pt") if config.init else None
+    init = RunFolder(Path(config.init)).load(BEST) if config.init else None
     return RhythmTask(config, data, init)
 
 
-def with_model(config: RunConfig, model: str | None) -> RunConfig:
-    """The same for another model, with that model's own sizes."""
+def changed(
+    config: RunConfig, model: str | None, seed: int | None, epochs: int | None
+) -> RunConfig:
+    """The same with what the command line says; another model has that model's own sizes."""
+    loop = config.loop if epochs is None else replace(config.loop, epochs=epochs)
+    seed = config.seed if seed is None else seed
     if model is None or model == config.task.model:
-        return config
-    return replace(config, task=replace(config.task, model=model, sizes={}))  # type: ignore[type-var, arg-type]
+        return replace(config, loop=loop, seed=seed)
+    if isinstance(config, BeatRun):
+        return BeatRun(seed, loop, replace(config.task, model=model, sizes={}))
+    return RhythmRun(seed, loop, replace(config.task, model=model, sizes={}))
+
+
+def _leave(run: RunFolder) -> list[str]:
+    return list(run.config.get("leave", ()))
 
 
 def _task_of(
@@ -171,10 +209,21 @@ def _task_of(
     if isinstance(config, BeatRun):
         beats = beat_data(config.task, data_dir, say)
         hold_out = (*config.task.hold_out, *leave)
+        _check_patients(hold_out, (one.patient for one in beats.first_leads), data_dir)
         return BeatTask(replace(config.task, hold_out=hold_out), beats), beats.entries
     data = read_rhythm_data(data_dir)
     _say_skipped(data, say)
+    _check_patients(leave, (one.patient for one in data.train_strong), data_dir)
     return rhythm_task(config.task, data.without(leave) if leave else data), data.entries
+
+
+def _check_patients(wanted: Sequence[str], there: Iterable[str], data_dir: Path) -> None:
+    """Who is to be held out has to be there: else they would not be, and nobody would know."""
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise InputError(
+            f"{data_dir}: no annotated record to train on is of {', '.join(missing)}"
+        )
 
 
 def _finish(learned: Task, config: RunConfig, run: RunFolder, say: Say) -> None:

@@ -16,6 +16,7 @@ N_INTERVALS: Final = 64  # that are remembered
 N_RECENT: Final = 32
 N_LAST: Final = 8
 USUAL_S: Final = 0.8  # stands in until there is an interval
+LEAST_S: Final = 0.01  # two annotated beats may lie at one place: a ratio needs a length
 LIMIT: Final = 1.5  # of a logarithm: beyond it nothing more is told
 
 CONTEXT: Final = (
@@ -59,13 +60,13 @@ def interval_context(
     next_s : float
         The interval that the next beat ends; 0 where it is not known in time.
     """
-    known = np.array(intervals_s or [USUAL_S])
+    known = np.maximum(intervals_s or [USUAL_S], LEAST_S)
     recent = known[-N_RECENT:]
     median = float(np.median(recent))
     p10, p80, p90, p95 = np.percentile(known, [10, 80, 90, 95])
-    previous = previous_s or median
-    following = next_s or median
-    before = float(known[-2]) if previous_s and len(known) > 1 else median
+    previous = median if previous_s is None else max(previous_s, LEAST_S)
+    following = max(next_s, LEAST_S)
+    before = float(known[-2]) if previous_s is not None and len(known) > 1 else median
     steps = np.abs(np.diff(np.log(recent)))
     return [
         _log(previous / median),

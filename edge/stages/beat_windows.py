@@ -85,12 +85,13 @@ class BeatWindows:
         beats : counted at `fs` from this stage's start
         p_af : probability of atrial fibrillation now; 0 where nobody knows
         """
-        self._history = np.concatenate([self._history, samples])[-_HISTORY:]
+        self._history = np.concatenate([self._history, samples])
         self._end += len(samples)
         self._waiting += beats
         ready = []
         while self._waiting and self._is_due(self._waiting[0].detection.sample):
             ready.append(self._cut(p_af))
+        self._history = self._history[-_HISTORY:]  # behind the cut: a push may be a long one
         return ready
 
     def flush(self, beats: Sequence[LinkedBeat], p_af: float = 0.0) -> list[BeatWindow]:
@@ -121,8 +122,9 @@ class BeatWindows:
             similarity(window[_QRS], template[_QRS]),
             similarity(window[_P_WAVE], template[_P_WAVE]),
         ]
-        channels = np.stack([window, before, template]) / np.float32(scale)
-        inputs = {"beat": channels, "context": np.array(context, np.float32)}
+        channels: NDArray[np.float32] = np.stack([window, before, template])
+        channels = channels / np.float32(scale)
+        inputs: Arrays = {"beat": channels, "context": np.array(context, np.float32)}
         return BeatWindow(beat, inputs)
 
     def _following_s(self, beat: LinkedBeat) -> float:

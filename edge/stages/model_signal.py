@@ -36,7 +36,8 @@ class ModelSignal:
         """Take the next samples, (n,) float32 in mV; give those that are ready, (m,)."""
         resampled = self._resampler.push(lead[None, :])
         filtered = self._bandpass.push(resampled)[0]
-        return np.clip(filtered, -LIMIT_MV, LIMIT_MV)
+        clipped: NDArray[np.float32] = np.clip(filtered, -LIMIT_MV, LIMIT_MV)
+        return clipped
 
     def state(self) -> State:
         return {"resampler": self._resampler.state(), "bandpass": self._bandpass.state()}

@@ -6,7 +6,7 @@ electrode. Beside them the beats of records with one label for the whole (challe
 its test fifth): in a normal one all are N; in AF none is premature, so none is S.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,15 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.stages.beat_context import N_CONTEXT
-from edge.stages.beat_windows import N_CHANNELS, N_WINDOW
+from edge.stages.beat_windows import N_CHANNELS, N_WINDOW, BeatWindow
 from training.datasets.beats import CLASSES, BeatSet, beat_set, windows_of
-from training.datasets.rhythm_sets import NEVER_TRAINED
+from training.datasets.records import (
+    NEVER_TRAINED,
+    files_of,
+    left_out,
+    open_ecg,
+    patient_of,
+)
 from training.run_folder import data_hash
 from training.scoring.record_sets import AnnotatedSet, LabelledSet, find_sets
-from training.splits import SAME_MAN, is_test_record
-from vitalwire.contracts import BeatClass, Signal
+from training.splits import is_test_record
+from vitalwire.contracts import BeatClass
 from vitalwire.errors import InputError
-from vitalwire.recordings import open_recording, read_annotations
+from vitalwire.recordings import read_annotations
 
 ProbabilityOfAf = Callable[[NDArray[np.float32], float], NDArray[np.float32]]
 """`(x_mv, fs)` of a lead to the rhythm model's P(AF) after each hop."""
@@ -44,6 +50,7 @@ class WeakBeats:
 
 
 def no_weak_beats() -> WeakBeats:
+    """None at all."""
     return WeakBeats(
         np.empty((0, N_CHANNELS, N_WINDOW), np.float16),
         np.empty((0, N_CONTEXT), np.float32),
@@ -82,34 +89,42 @@ def read_beat_data(data_dir: Path, p_af: ProbabilityOfAf | None = None) -> BeatD
 
 
 def _add_annotated(data: BeatData, found: AnnotatedSet, p_af: ProbabilityOfAf | None) -> None:
-    used: list[str] = []
+    used: list[Path] = []
+    without: list[str] = []
     for name in found.names:
+        path = found.folder / name
         if name in NEVER_TRAINED:
             continue
         try:
-            if len(read_annotations(found.folder / name).beats[0]) == 0:
+            if len(read_annotations(path).beats[0]) == 0:
+                without.append(name)
                 continue
-            leads = _of_record(found.folder / name, p_af)
+            _add_record(data, path, p_af)
         except InputError as error:
             data.skipped.append(str(error))
             continue
-        data.first_leads.append(leads[0])
-        data.sets.extend(leads)
-        used.append(name)
+        used.append(path)
+    data.skipped += left_out(found.folder, without, "no beat in the annotations")
+    data.skipped += left_out(found.folder, found.bare, "no annotations (.atr)")
     if used:
-        files = [file for name in used for file in found.folder.glob(f"{name}.*")]
-        entry = {"name": found.folder.name, "sha256": data_hash(files, found.folder)}
-        data.entries.append({**entry, "what": f"{len(used)} records, annotated beats"})
+        sha = data_hash(files_of(used), found.folder)
+        what = f"{len(used)} records, annotated beats"
+        data.entries.append({"name": found.folder.name, "sha256": sha, "what": what})
 
 
-def _of_record(path: Path, p_af: ProbabilityOfAf | None) -> list[BeatSet]:
-    patient = SAME_MAN[0] if path.name in SAME_MAN else path.name
-    recording = open_recording(path, signal=Signal.ECG)
+def _add_record(data: BeatData, path: Path, p_af: ProbabilityOfAf | None) -> None:
+    """The first lead as found and as annotated, the second, if there are beats in it."""
+    patient, recording = patient_of(path), open_ecg(path)
     known = [None if p_af is None else p_af(x, recording.fs) for x in recording.read()[:2]]
-    sets = [
-        beat_set(path, lead, patient=patient, p_af=known[lead]) for lead in range(len(known))
-    ]
-    return [*sets, beat_set(path, 0, patient=patient, annotated=True, p_af=known[0])]
+    sets = [beat_set(path, 0, patient=patient, p_af=known[0])]
+    for lead in range(1, len(known)):
+        try:
+            sets.append(beat_set(path, lead, patient=patient, p_af=known[lead]))
+        except InputError as error:  # the electrode was off
+            data.skipped.append(str(error))
+    sets.append(beat_set(path, 0, patient=patient, annotated=True, p_af=known[0]))
+    data.first_leads.append(sets[0])
+    data.sets.extend(sets)
 
 
 def _add_weak(data: BeatData, found: LabelledSet, p_af: ProbabilityOfAf | None) -> None:
@@ -118,33 +133,33 @@ def _add_weak(data: BeatData, found: LabelledSet, p_af: ProbabilityOfAf | None) 
     step = max(len(normal) // N_NORMAL, 1)
     chosen = [name for name in names if found.labels[name] == "A"] + normal[::step][:N_NORMAL]
     beats, contexts, allowed = [], [], []
+    used: list[Path] = []
     for name in chosen:
-        windows = _short_record(found.paths[name], p_af)
-        if not windows[0].size:
+        try:
+            windows = _short_record(found.paths[name], p_af)
+        except InputError as error:
+            data.skipped.append(str(error))
+            continue
+        used.append(found.paths[name])
+        if not windows:
             continue
         row = [one in ALLOWED[found.labels[name]] for one in CLASSES]
-        beats.append(windows[0].astype(np.float16))
-        contexts.append(windows[1])
-        allowed.append(np.tile(np.array(row), (len(windows[0]), 1)))
+        beats.append(np.stack([one.inputs["beat"] for one in windows]).astype(np.float16))
+        contexts.append(np.stack([one.inputs["context"] for one in windows]))
+        allowed.append(np.tile(np.array(row), (len(windows), 1)))
+    data.skipped += left_out(found.folder, found.missing, "named in its table, not there")
     if not beats:
         return
     data.weak = WeakBeats(
         np.concatenate(beats), np.concatenate(contexts), np.concatenate(allowed)
     )
-    files = [found.paths[name].with_suffix(".hea") for name in chosen]
-    files += [file for name in chosen for file in found.paths[name].parent.glob(f"{name}.mat")]
-    entry = {"name": found.folder.name, "sha256": data_hash(files, found.folder)}
-    data.entries.append({**entry, "what": f"{len(chosen)} records, labelled as a whole"})
+    sha = data_hash(files_of(used), found.folder)
+    what = f"{len(used)} records, labelled as a whole"
+    data.entries.append({"name": found.folder.name, "sha256": sha, "what": what})
 
 
-def _short_record(
-    path: Path, p_af: ProbabilityOfAf | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    recording = open_recording(path, signal=Signal.ECG)
+def _short_record(path: Path, p_af: ProbabilityOfAf | None) -> list[BeatWindow]:
+    recording = open_ecg(path)
     x = recording.read()[0]
     known = None if p_af is None else p_af(x, recording.fs)
-    windows = windows_of(x, recording.fs, p_af=known)[_SETTLE:-1]
-    if not windows:
-        return np.empty((0, N_CHANNELS, N_WINDOW), np.float32), np.empty((0, N_CONTEXT))
-    beats: Sequence[NDArray[np.float32]] = [one.inputs["beat"] for one in windows]
-    return np.stack(beats), np.stack([one.inputs["context"] for one in windows])
+    return windows_of(x, recording.fs, p_af=known)[_SETTLE:-1]

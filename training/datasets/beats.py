@@ -6,7 +6,7 @@ left out: what is no beat has no class. Or the stages are given the annotated be
 of the detector's, as papers score.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,21 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.stages.beat_windows import BeatWindow, BeatWindows, LinkedBeat
-from edge.stages.model_signal import MODEL_FS_HZ, ModelSignal
+from edge.stages.model_signal import ModelSignal
 from edge.stages.qrs import Detection, QrsDetector
 from edge.stages.rhythm_hops import N_HOP
+from training.datasets.records import open_ecg
 from training.datasets.rhythm import filled
 from training.ec57 import MATCH_WINDOW_S, Reference, match_beats, read_reference
-from vitalwire.contracts import BeatClass, Signal
-from vitalwire.recordings import open_recording, read_annotations
+from vitalwire.contracts import BeatClass
+from vitalwire.errors import InputError
+from vitalwire.recordings import read_annotations
 
 CLASSES: Final = (BeatClass.N, BeatClass.S, BeatClass.V, BeatClass.F)
 """What the model can say, in the order of its output; Q is for what nobody can classify."""
 
 FRAME_S: Final = 0.2
-DECIDED_S: Final = (
-    0.3  # after its R peak an annotated beat counts as decided, as found ones are
-)
+DECIDED_S: Final = 0.3  # after its R peak an annotated beat is decided, as found ones are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,18 +65,9 @@ def windows_of(
     x = filled(x_mv)
     signal, detector, windows = ModelSignal(fs), QrsDetector(fs), BeatWindows(fs)
     given = None if beats is None else _given(beats, fs)
-    last: int | None = None
+    linked = _Chain(fs).push
     ready: list[BeatWindow] = []
     n_model, step, known = 0, round(FRAME_S * fs), 0.0
-
-    def linked(found: Sequence[Detection]) -> list[LinkedBeat]:
-        nonlocal last
-        chain = []
-        for one in found:
-            chain.append(LinkedBeat(one, None if last is None else (one.sample - last) / fs))
-            last = one.sample
-        return chain
-
     for first in range(0, len(x), step):
         frame = x[first : first + step]
         samples = signal.push(frame)
@@ -102,9 +93,9 @@ def beat_set(
     Raises
     ------
     InputError
-        The record or its annotations cannot be read, or hold no beat.
+        The record or its annotations cannot be read, or no beat of them is found in the lead.
     """
-    recording = open_recording(path, signal=Signal.ECG)
+    recording = open_ecg(path)
     reference = reference_of(path)
     x = recording.read()[lead]
     beats = reference.samples if annotated else None
@@ -116,7 +107,13 @@ def beat_set(
 def labelled(
     windows: Sequence[BeatWindow], reference: Reference, fs: float, name: str, patient: str
 ) -> BeatSet:
-    """Windows with the class of the annotated beat that each matches."""
+    """Windows with the class of the annotated beat that each matches.
+
+    Raises
+    ------
+    InputError
+        None matches.
+    """
     samples = np.array([one.beat.detection.sample for one in windows], np.int64)
     window = round(MATCH_WINDOW_S * fs)
     pairs = match_beats(reference.samples, samples, window=window)
@@ -126,6 +123,8 @@ def labelled(
         for i, j in pairs
         if i >= 0 and j >= 0 and str(reference.classes[i]) in names
     ]
+    if not kept:
+        raise InputError(f"{name}: none of its annotated beats is found in the signal")
     index = [j for j, _ in kept]
     return BeatSet(
         name=name,
@@ -143,6 +142,22 @@ def reference_of(path: Path) -> Reference:
     return read_reference(path.name, notes.samples, notes.symbols)
 
 
+class _Chain:
+    """Beats with the interval that each ends: a record has no gap."""
+
+    def __init__(self, fs: float) -> None:
+        self._fs = fs
+        self._last: int | None = None
+
+    def push(self, found: Sequence[Detection]) -> list[LinkedBeat]:
+        chain = []
+        for one in found:
+            rr_s = None if self._last is None else (one.sample - self._last) / self._fs
+            chain.append(LinkedBeat(one, rr_s))
+            self._last = one.sample
+        return chain
+
+
 def _given(beats: NDArray[np.int64], fs: float) -> list[Detection]:
     return [Detection(int(at), int(at) + round(DECIDED_S * fs), 0.0) for at in beats]
 
@@ -153,13 +168,3 @@ def _decided(given: list[Detection], end: int) -> list[Detection]:
     taken = given[:n]
     del given[:n]
     return taken
-
-
-def model_hops(fs: float, n_samples: int) -> int:
-    """Hops that the rhythm model has answered after `n_samples`."""
-    return int(n_samples / fs * MODEL_FS_HZ) // N_HOP
-
-
-def iterate(sets: Sequence[BeatSet]) -> Iterator[tuple[str, BeatSet]]:
-    """By patient, in order."""
-    yield from ((one.patient, one) for one in sorted(sets, key=lambda one: one.patient))

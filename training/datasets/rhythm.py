@@ -1,15 +1,14 @@
 """Records as the rhythm model learns from them: its input, and what each hop may be called.
 
 A label here is a set: the classes that a hop may have. A stretch whose annotation leaves it
-open (an atrial flutter, a second around a change) allows more than one, and one that nobody
+open (an atrial flutter, the seconds behind a change) allows more than one, and one that nobody
 annotated allows all; the loss then asks for no more than is known. Strong labels come from
 rhythm annotations (`+` with `(AFIB` and the like, WFDB), weak ones from a table of whole
 records (CinC 2017).
 """
 
-import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 
 from edge.stages.model_signal import MODEL_FS_HZ, ModelSignal
 from edge.stages.rhythm_hops import N_HOP
-from vitalwire.contracts import Rhythm, Signal
+from training.datasets.records import open_ecg
+from vitalwire.contracts import Rhythm
 from vitalwire.errors import InputError
-from vitalwire.recordings import open_recording, read_annotations
+from vitalwire.recordings import read_annotations
 from vitalwire.recordings.annotations import Annotations
 
 LABELS: Final = tuple(Rhythm)
@@ -29,6 +29,8 @@ ANY: Final = frozenset(Rhythm)
 
 _NORMAL, _AF, _OTHER = Rhythm.NORMAL, Rhythm.AF, Rhythm.OTHER
 _SHOCKABLE, _NOISE = Rhythm.SHOCKABLE, Rhythm.NOISE
+_OWN: Final = {one.value.upper(): one for one in Rhythm if one is not _NOISE}
+"""NOISE is vfdb's too, and there it does not say what the heart did."""
 
 ALLOWED: Final[Mapping[str, frozenset[Rhythm]]] = {
     **dict.fromkeys(("N", "NSR", "SBR", "SR"), frozenset({_NORMAL})),
@@ -40,6 +42,8 @@ ALLOWED: Final[Mapping[str, frozenset[Rhythm]]] = {
     **dict.fromkeys(("BI", "PREX", "P", "PM"), frozenset({_OTHER, _NORMAL})),
     "NOISE": frozenset({_NOISE, _OTHER, _NORMAL}),
     "ASYS": frozenset({_NOISE, _OTHER}),
+    # Our own names, as `log export --annotations` writes them and a person corrects them.
+    **{name: frozenset({rhythm}) for name, rhythm in _OWN.items()},
 }
 """What a stretch of each annotated rhythm may be called (mitdb's and vfdb's names)."""
 
@@ -85,58 +89,57 @@ def filled(x_mv: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.nan_to_num(x_mv[index])
 
 
-def challenge_records(
-    folder: Path, names: Iterable[str] | None = None
-) -> Iterator[RhythmRecord]:
-    """Records with a whole-record label in the folder's `REFERENCE*.csv`.
+def labelled_record(path: Path, label: str) -> RhythmRecord:
+    """A record with one label of `CHALLENGE_LABELS` for the whole; its first lead.
 
     Raises
     ------
     InputError
-        No table, or a label that is none of N, A, O, ~.
+        It cannot be read, is shorter than a hop, or has another label.
     """
-    wanted = None if names is None else set(names)
-    paths = {header.stem: header.with_suffix("") for header in folder.rglob("*.hea")}
-    for name, label in read_reference_table(folder).items():
-        if wanted is not None and name not in wanted:
-            continue
-        recording = open_recording(paths.get(name, folder / name), signal=Signal.ECG)
-        x = model_signal(recording.read()[0], recording.fs)
-        row = np.array([one is CHALLENGE_LABELS[label] for one in LABELS])
-        allowed = np.tile(row, (len(x) // N_HOP, 1))
-        if len(allowed):
-            yield RhythmRecord(name, name, x, allowed, weak=True)
-
-
-def read_reference_table(folder: Path) -> dict[str, str]:
-    """Record name to label, from the newest `REFERENCE*.csv` of a folder."""
-    tables = sorted(folder.glob("REFERENCE*.csv"))
-    if not tables:
-        raise InputError(f"{folder}: expected a REFERENCE.csv with a label for each record")
-    labels: dict[str, str] = {}
-    with tables[-1].open(newline="", encoding="utf-8") as table:
-        for row in csv.reader(table):
-            if len(row) != 2 or row[1] not in CHALLENGE_LABELS:
-                raise InputError(
-                    f"{tables[-1]}: expected lines such as A00001,N with a label of "
-                    f"{' '.join(CHALLENGE_LABELS)}, got {','.join(row)!r}"
-                )
-            labels[row[0]] = row[1]
-    return labels
+    if label not in CHALLENGE_LABELS:
+        known = " ".join(CHALLENGE_LABELS)
+        raise InputError(f"{path}: expected a label of {known}, got {label!r}")
+    recording = open_ecg(path)
+    x = _whole_hops(path, recording.read()[0], recording.fs)
+    row = np.array([one is CHALLENGE_LABELS[label] for one in LABELS])
+    return RhythmRecord(path.name, path.name, x, np.tile(row, (len(x) // N_HOP, 1)), weak=True)
 
 
 def annotated_record(path: Path, patient: str | None = None) -> list[RhythmRecord]:
-    """Every lead of a record with rhythm annotations, the first lead first."""
-    recording = open_recording(path, signal=Signal.ECG)
+    """Every lead of a record with rhythm annotations, the first lead first.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is shorter than a hop.
+    """
+    recording = open_ecg(path)
     notes = read_annotations(path)
-    data = recording.read()
     records = []
-    for lead, x_mv in zip(recording.leads, data, strict=True):
-        x = model_signal(x_mv, recording.fs)
+    for lead, x_mv in zip(recording.leads, recording.read(), strict=True):
+        x = _whole_hops(path, x_mv, recording.fs)
         allowed = allowed_of(notes, recording.fs, len(x) // N_HOP)
+        allowed[_is_missing(x_mv, recording.fs, len(allowed))] = True
         name = f"{path.name}/{lead}"
         records.append(RhythmRecord(name, patient or path.name, x, allowed, weak=False))
     return records
+
+
+def _whole_hops(path: Path, x_mv: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
+    """The models' signal of a lead that is at least a hop long and not missing throughout."""
+    x = model_signal(x_mv, fs)
+    if len(x) < N_HOP or np.isnan(x_mv).all():
+        raise InputError(f"{path}: expected at least 0.2 s of signal, got {len(x_mv)} samples")
+    return x
+
+
+def _is_missing(x_mv: NDArray[np.float32], fs: float, n_hops: int) -> NDArray[np.bool_]:
+    """Hops without a sample, (n_hops,): what nobody recorded may be anything."""
+    edges = np.arange(n_hops + 1) * N_HOP / MODEL_FS_HZ * fs
+    known = np.searchsorted(np.flatnonzero(~np.isnan(x_mv)), edges)
+    missing: NDArray[np.bool_] = np.diff(known) == 0
+    return missing
 
 
 def allowed_of(notes: Annotations, fs: float, n_hops: int) -> Allowed:
@@ -180,12 +183,3 @@ def _allow_ectopy(allowed: Allowed, notes: Annotations, fs: float) -> None:
 def _sets(text: str) -> frozenset[Rhythm]:
     name = re.sub(r"[^A-Z]", "", text.upper())
     return ALLOWED.get(name, ANY)
-
-
-def hop_weights(records: Sequence[RhythmRecord]) -> NDArray[np.float64]:
-    """Hops of each class that are certain, (n_labels,)."""
-    certain = np.zeros(len(LABELS))
-    for record in records:
-        single = record.allowed.sum(axis=1) == 1
-        certain += record.allowed[single].sum(axis=0)
-    return certain

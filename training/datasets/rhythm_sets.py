@@ -16,21 +16,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.augment import Crop
+from training.datasets.records import (
+    NEVER_TRAINED,
+    files_of,
+    left_out,
+    open_ecg,
+    patient_of,
+)
 from training.datasets.rhythm import (
     RhythmRecord,
     annotated_record,
-    challenge_records,
+    labelled_record,
     model_signal,
 )
 from training.run_folder import data_hash
-from training.scoring.record_sets import find_sets
-from training.splits import DS2, PACED, SAME_MAN, is_test_record
-from vitalwire.contracts import Signal
+from training.scoring.record_sets import AnnotatedSet, LabelledSet, find_sets
+from training.splits import is_test_record
 from vitalwire.errors import InputError
-from vitalwire.recordings import open_recording, read_annotations
+from vitalwire.recordings import read_annotations
 
 VALIDATION_SHARE: Final = 5
-NEVER_TRAINED: Final = frozenset((*DS2, *PACED))
 NOISE_RECORDS: Final = ("ma", "bw")
 
 
@@ -76,42 +81,57 @@ def read_rhythm_data(data_dir: Path) -> RhythmData:
     data = RhythmData()
     sets = find_sets(data_dir)
     for labelled in sets.labelled:
-        names = [name for name in labelled.paths if not is_test_record(name)]
-        for record in challenge_records(labelled.folder, names):
-            held_out = is_validation_record(record.name)
-            (data.held_out_weak if held_out else data.train_weak).append(record)
-        what = "whole-record labels, without the test fifth"
-        _note(data, labelled.folder, [labelled.paths[name] for name in names], what)
+        _read_labelled(data, labelled)
     for annotated in sets.annotated:
-        names = [name for name in annotated.names if name not in NEVER_TRAINED]
-        used = [name for name in names if _read_strong(data, annotated.folder / name)]
-        paths = [annotated.folder / name for name in used]
-        _note(data, annotated.folder, paths, "annotated rhythms")
+        _read_annotated(data, annotated)
     data.noises.extend(read_noises(data_dir))
     if not data.train_weak and not data.train_strong:
         raise InputError(f"{data_dir}: no record with a rhythm's label or annotations")
     return data
 
 
-def _read_strong(data: RhythmData, path: Path) -> bool:
-    """Whether the record has rhythms; they are added then."""
-    try:
-        if not read_annotations(path).rhythms:
-            return False
-        patient = SAME_MAN[0] if path.name in SAME_MAN else path.name
-        data.train_strong.extend(annotated_record(path, patient))
-    except InputError as error:
-        data.skipped.append(str(error))
-        return False
-    return True
+def _read_labelled(data: RhythmData, found: LabelledSet) -> None:
+    used: list[Path] = []
+    for name, path in found.paths.items():
+        if is_test_record(name):
+            continue
+        try:
+            record = labelled_record(path, found.labels[name])
+        except InputError as error:
+            data.skipped.append(str(error))
+            continue
+        (data.held_out_weak if is_validation_record(name) else data.train_weak).append(record)
+        used.append(path)
+    data.skipped.extend(left_out(found.folder, found.missing, "named in its table, not there"))
+    _note(data, found.folder, used, "whole-record labels, without the test fifth")
+
+
+def _read_annotated(data: RhythmData, found: AnnotatedSet) -> None:
+    used: list[Path] = []
+    without: list[str] = []
+    for name in found.names:
+        path = found.folder / name
+        if name in NEVER_TRAINED:
+            continue
+        try:
+            if not read_annotations(path).rhythms:
+                without.append(name)
+                continue
+            data.train_strong.extend(annotated_record(path, patient_of(path)))
+        except InputError as error:
+            data.skipped.append(str(error))
+            continue
+        used.append(path)
+    data.skipped.extend(left_out(found.folder, without, "no rhythm in the annotations"))
+    data.skipped.extend(left_out(found.folder, found.bare, "no annotations (.atr)"))
+    _note(data, found.folder, used, "annotated rhythms")
 
 
 def _note(data: RhythmData, folder: Path, records: Sequence[Path], what: str) -> None:
     """Say what was read, by the hash of its files."""
     if not records:
         return
-    files = [file for one in records for file in one.parent.glob(f"{one.name}.*")]
-    files += folder.glob("REFERENCE*.csv")
+    files = [*files_of(records), *folder.glob("REFERENCE*.csv")]
     sha = data_hash(files, folder)
     data.entries.append(
         {"name": folder.name, "sha256": sha, "what": f"{len(records)} records, {what}"}
@@ -127,7 +147,7 @@ def read_noises(data_dir: Path) -> list[NDArray[np.float32]]:
     for folder in (data_dir / "nstdb", data_dir / "ecg" / "nstdb", data_dir.parent / "nstdb"):
         for name in NOISE_RECORDS:
             if (folder / f"{name}.hea").exists():
-                recording = open_recording(folder / name, signal=Signal.ECG)
+                recording = open_ecg(folder / name)
                 half = recording.read(0, recording.n_samples // 2)
                 noises += [model_signal(lead, recording.fs) for lead in half]
         if noises:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.stages.beat_context import CONTEXT
+from training.ranges import Amount, Share, Whole
 
 _OF_NEXT: Final = [i for i, name in enumerate(CONTEXT) if name.startswith("next_")]
 _RATIOS: Final = CONTEXT.index("previous_s")  # those before it are logarithms of ratios
@@ -17,16 +18,16 @@ _SECONDS: Final = [CONTEXT.index("previous_s"), CONTEXT.index("median_s")]
 class BeatAugmentConfig:
     """How often and how strongly."""
 
-    shift: int = 2  # samples, each channel for itself
-    gain: float = 0.15  # of the logarithm
-    p_polarity: float = 0.15
-    p_noise: float = 0.5
-    noise: float = 0.06  # of the template's QRS, at most
-    wander: float = 0.1
-    p_no_next: float = 0.1  # the next beat was not known in time
-    ratio_noise: float = 0.02
-    rate_noise_s: float = 0.08  # a slower or faster heart
-    p_no_af: float = 0.1  # no rhythm model ran
+    shift: Whole = 2  # samples, each channel for itself
+    gain: Amount = 0.15  # of the logarithm
+    p_polarity: Share = 0.15
+    p_noise: Share = 0.5
+    noise: Amount = 0.06  # of the template's QRS, at most
+    wander: Amount = 0.1
+    p_no_next: Share = 0.1  # the next beat was not known in time
+    ratio_noise: Amount = 0.02
+    rate_noise_s: Amount = 0.08  # a slower or faster heart
+    p_no_af: Share = 0.1  # no rhythm model ran
 
 
 def altered(
@@ -49,6 +50,7 @@ def altered(
     c = context.copy()
     c[:, :_RATIOS] += rng.normal(0, config.ratio_noise, (n, _RATIOS))
     c[:, _SECONDS] += rng.normal(0, config.rate_noise_s, (n, 1))
-    c[np.ix_(rng.random(n) < config.p_no_next, _OF_NEXT)] = 0.0
+    unknown = np.flatnonzero(rng.random(n) < config.p_no_next)
+    c[unknown[:, None], _OF_NEXT] = 0.0
     c[rng.random(n) < config.p_no_af, CONTEXT.index("p_af")] = 0.0
     return x.astype(np.float32), c.astype(np.float32)

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from training.datasets.beats import CLASSES
 from vitalwire.contracts import BeatClass
 
+TOLD: Final = tuple(one.value for one in CLASSES if one is not BeatClass.N)
+"""Classes with a threshold."""
+
 GRID: Final = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 FUSION: Final = 0.6  # from one person's beats nothing can be chosen
 

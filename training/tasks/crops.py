@@ -36,6 +36,7 @@ class CropBatch:
     beats: Tensor  # (B, N_HOPS * BINS): 1 where a beat is told
 
     def tensors(self) -> tuple[Tensor, ...]:
+        """In the order of the fields."""
         return (
             self.x_mv, self.allowed, self.valid, self.weak, self.hints, self.hinted, self.beats,
         )  # fmt: skip
@@ -66,6 +67,7 @@ def crop_batch(
 def _crop(
     one: Hinted, rng: np.random.Generator, config: AugmentConfig, noises: Sequence[Crop]
 ) -> tuple[NDArray[np.generic], ...]:
+    """The columns of `CropBatch` for one record, without its label's kind."""
     record, rate = one.record, rate_of_crop(rng, config)
     n, needed = len(record.x_mv), int(N_CROP * rate) + 2
     first = int(rng.integers(0, max(n - needed, 0) + 1))
@@ -86,6 +88,7 @@ def _crop(
 
 
 def _beats(beats: NDArray[np.int64], first: int, rate: float) -> NDArray[np.float32]:
+    """Where a causal model tells the beats of a crop, (N_HOPS * BINS,)."""
     told = np.zeros(N_HOPS * BINS, np.float32)
     low, high = np.searchsorted(beats, [first, first + N_CROP * rate])
     place = ((beats[low:high] - first) / rate / (N_HOP / BINS)).astype(int) + _DELAY_BINS

@@ -8,7 +8,7 @@ model hundreds of other hearts; and windows are altered as other devices would.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
@@ -20,9 +20,10 @@ from edge.inference import Model
 from training.datasets.beat_sets import BeatData, WeakBeats
 from training.datasets.beats import CLASSES, BeatSet
 from training.models import build_model
+from training.ranges import Amount, Count, Positive, Share, Whole
 from training.tasks.beat_augment import BeatAugmentConfig, altered
-from training.tasks.beat_choice import chosen_thresholds, told_classes
-from training.tasks.fitting import fit_temperature
+from training.tasks.beat_choice import TOLD, chosen_thresholds, told_classes
+from training.tasks.fitting import fit_temperature, softmax
 from vitalwire.bundle import Task
 from vitalwire.contracts import Arrays, BeatClass
 from vitalwire.errors import InputError
@@ -36,28 +37,42 @@ class BeatConfig:
 
     model: str = "cnn1d"
     sizes: Mapping[str, Any] = field(default_factory=dict)
-    steps: int = 100  # an epoch
-    batch: int = 256  # annotated beats
-    weak: int = 128  # beats of records labelled as a whole
-    weak_weight: float = 1.0
-    share: Mapping[str, float] = field(
+    steps: Count = 100  # an epoch
+    batch: Count = 256  # annotated beats
+    weak: Whole = 128  # beats of records labelled as a whole
+    weak_weight: Amount = 1.0
+    share: Mapping[Literal["N", "S", "V", "F"], Share] = field(
         default_factory=lambda: {"N": 0.5, "S": 0.2, "V": 0.25, "F": 0.05}
     )
-    patient_power: float = 0.5  # 1: every beat alike; 0: every person
-    smoothing: float = 0.05
+    patient_power: Share = 0.5  # 1: every beat alike; 0: every person
+    smoothing: Share = 0.05
     augment: BeatAugmentConfig = field(default_factory=BeatAugmentConfig)
     hold_out: tuple[str, ...] = ()  # patients to choose by
-    thresholds: Mapping[str, float] = field(default_factory=dict)  # {}: chosen on `hold_out`
-    temperature: float = 0.0  # 0: fitted on `hold_out`
+    thresholds: Mapping[str, Positive] = field(default_factory=dict)  # {}: chosen on them
+    temperature: Amount = 0.0  # 0: fitted on them
     rhythm: str = ""  # a run of ecg-rhythm that has seen none of these people: gives P(AF)
 
 
 class BeatTask:
-    """See `training.loop.Task`."""
+    """See `training.loop.Task`.
+
+    Where nobody is held out, the figures are of those it was trained on: for a run on
+    everybody, whose thresholds and temperature come from a cross-validation.
+
+    Raises
+    ------
+    InputError
+        Nobody is left to train on, or thresholds that are not for S, V and F.
+    """
 
     name: Final = Task.ECG_BEAT
 
     def __init__(self, config: BeatConfig, data: BeatData) -> None:
+        if config.thresholds and set(config.thresholds) != set(TOLD):
+            raise InputError(
+                f"task.thresholds: expected one each for {', '.join(TOLD)}, got "
+                f"{', '.join(config.thresholds)}"
+            )
         self._config = config
         train = [one for one in data.sets if one.patient not in config.hold_out]
         held_out = [one for one in data.first_leads if one.patient in config.hold_out]
@@ -67,13 +82,14 @@ class BeatTask:
         self._train = _joined(train)
         self._odds = np.cumsum(_odds(train, config))
         self._weak: WeakBeats = data.weak
-        self.held_out_names = [one.name for one in held_out]
 
     @property
     def steps_per_epoch(self) -> int:
+        """As configured."""
         return self._config.steps
 
     def build(self) -> nn.Module:
+        """The model, with random weights."""
         return build_model(Task.ECG_BEAT, self._config.model, self._config.sizes)
 
     def batch(self, rng: np.random.Generator, epoch: int, step: int) -> tuple[Tensor, ...]:  # noqa: ARG002
@@ -111,7 +127,7 @@ class BeatTask:
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Average precision of V and S in percent on the held-out people."""
         labels = np.concatenate([one.label for one in self._held_out])
-        p = _softmax(self._logits(model, self._held_out))
+        p = softmax(self._logits(model, self._held_out))
         v = average_precision(p[:, 2], labels == 2)
         s = average_precision(p[:, 1], labels == 1)
         return {"score": (v + s) / 2, "ap_V": v, "ap_S": s}
@@ -121,7 +137,7 @@ class BeatTask:
         labels = np.concatenate([one.label for one in self._held_out])
         logits = self._logits(model, self._held_out)
         temperature = self._config.temperature or fit_temperature(logits, labels)
-        p = _softmax(logits / temperature)
+        p = softmax(logits / temperature)
         thresholds = dict(self._config.thresholds) or chosen_thresholds(p, labels)
         return {
             "labels": [one.value for one in CLASSES],
@@ -216,18 +232,16 @@ def _odds(sets: Sequence[BeatSet], config: BeatConfig) -> NDArray[np.float64]:
     """How likely each beat is drawn: by class, and within it by person."""
     labels = np.concatenate([one.label for one in sets])
     people = np.concatenate([np.full(len(one.label), one.patient) for one in sets])
+    share = {str(name): value for name, value in config.share.items()}
     odds = np.zeros(len(labels))
     for at, name in enumerate(CLASSES):
         of_class = labels == at
         for person in np.unique(people[of_class]):
             his = of_class & (people == person)
-            odds[his] = his.sum() ** (config.patient_power - 1.0)
+            odds[his] = float(his.sum()) ** (config.patient_power - 1.0)
         if of_class.any():
-            odds[of_class] *= config.share.get(name.value, 0.0) / odds[of_class].sum()
-    return odds / odds.sum()
-
-
-def _softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    odds = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
-    return shares
+            odds[of_class] *= share.get(name.value, 0.0) / odds[of_class].sum()
+    if not odds.any():
+        raise InputError("task.share: no beat is of a class that has a share")
+    told: NDArray[np.float64] = odds / odds.sum()
+    return told

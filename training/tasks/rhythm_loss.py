@@ -79,12 +79,12 @@ def _per_hop(logits: Tensor, allowed: Tensor, valid: Tensor, weak: Tensor) -> Te
 
 
 def _weak(logits: Tensor, allowed: Tensor, valid: Tensor) -> Tensor:
+    """Of a record's one label: by the mean of its logits, and less by each hop, (B,)."""
     counted = (valid & (torch.arange(N_HOPS) >= POOL_FROM)).float()[:, None]
     pooled = (logits * counted).sum(2) / counted.sum(2).clamp(min=1)
     log_p = functional.log_softmax(pooled, 1)
     label = allowed[:, -1].float()
     right = -(log_p * label).sum(1) * (1 - SMOOTHING)
     even = -log_p[:, _RECORD_LABELS].mean(1) * SMOOTHING
-    always = torch.zeros(len(logits), dtype=torch.bool)
-    hops = _per_hop(logits, allowed, valid, ~always)
+    hops = _per_hop(logits, allowed, valid, torch.ones(len(logits), dtype=torch.bool))
     return (label * _WEIGHTS).sum(1) * (right + even + HOP_SHARE * hops)

@@ -22,7 +22,9 @@ def command(
     config: Annotated[
         Path | None, typer.Option(help="TOML: what differs from the defaults.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything that is drawn.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of everything that is drawn.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="How long.")] = None,
     leave: Annotated[
         str, typer.Option(help="Patients to hold out, with commas: never trained on.")
@@ -41,10 +43,8 @@ def command(
 
     Example: vitalwire train ecg-beat --config training/configs/ecg-beat.toml --out runs/beat
     """
-    from dataclasses import replace
-
-    from training import folds as cross
     from training import runs
+    from training.loop import best_epoch
     from vitalwire.bundle import Task
     from vitalwire.cli.output import print_json
     from vitalwire.errors import InputError
@@ -52,29 +52,31 @@ def command(
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
-    try:
-        name = Task(task)
-    except ValueError:
-        raise InputError(f"expected a task of ecg-beat, ecg-rhythm, got {task!r}") from None
+    if task not in [one.value for one in runs.TRAINED]:
+        raise InputError(f"expected a task of ecg-beat, ecg-rhythm, got {task!r}")
+    name = Task(task)
     said = shlex.join(["vitalwire", *sys.argv[1:]])
+    left = [one.strip() for one in leave.split(",") if one.strip()]
+    if folds and (resume or left):
+        raise InputError(
+            "--folds chooses whom it leaves out, and goes on by itself with what is there: "
+            "expected neither --leave nor --resume beside it"
+        )
     if resume:
         run = runs.resume(out, data, say)
     else:
-        wanted = runs.with_model(runs.read_config(name, config), model)
-        if seed is not None:
-            wanted = replace(wanted, seed=seed)
-        if epochs is not None:
-            wanted = replace(wanted, loop=replace(wanted.loop, epochs=epochs))
+        wanted = runs.changed(runs.read_config(name, config), model, seed, epochs)
         if folds:
-            report = cross.train_folds(wanted, data, out, said, say, folds)
+            from training.folds import train_folds
+
+            report = train_folds(wanted, data, out, said, say, folds)
             typer.echo(report.text, err=as_json)
             if as_json:
                 print_json(report.figures)
             return
-        left = [one.strip() for one in leave.split(",") if one.strip()]
         run = runs.start(name, wanted, data, out, said, say, left)
     history = run.history()
-    best = max(history, key=lambda one: one["score"])
+    best = history[best_epoch(history)]
     typer.echo(f"finished: {run.path}, best epoch {best['epoch'] + 1}", err=as_json)
     if as_json:
         print_json({"run": str(run.path), "best": best, "facts": run.facts})
