@@ -72,7 +72,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop(self.attention(self.norm_attention(x)))
-        return x + self.drop(self.down(functional.relu(self.up(self.norm_mlp(x)))))
+        y: Tensor = self.down(functional.relu(self.up(self.norm_mlp(x))))
+        return x + self.drop(y)
 
 
 class TransformerTrunk(nn.Module):

@@ -1,0 +1,1 @@
+"""From a run to a bundle: graphs, files, gates, the card, and the folder as a whole."""
