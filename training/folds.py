@@ -33,7 +33,9 @@ from vitalwire.errors import InputError
 from vitalwire.recordings.atomic import staged
 
 FOLDS: Final = "folds.json"
+FOLD_FILE: Final = "model.fp32.onnx"
 OUT_OF_FOLD: Final = "folds-beat.json"
+FOLD_FILE: Final = "model.fp32.onnx"
 LEAST_SHOCKABLE_S: Final = 10.0  # of a record that is worth leaving out
 
 
@@ -121,7 +123,9 @@ def _beat_report(
 
 
 def _rhythm(config: RhythmRun, work: _Work) -> FoldReport:
-    from training.export import export_fold  # its converters take seconds to import
+    # Its converters take seconds to import.
+    from training.export.export_run import export_run
+    from training.export.from_run import read_trained
 
     data = read_rhythm_data(work.data_dir)
     for line in data.skipped:
@@ -139,7 +143,7 @@ def _rhythm(config: RhythmRun, work: _Work) -> FoldReport:
         run = _run(f"fold{number}", config, group, task, data.entries, work)
         bundle = work.out / f"fold{number}-bundle"
         if not bundle.exists():
-            export_fold(run, task, bundle)
+            export_run(read_trained(run), task, bundle, only=(FOLD_FILE,), say=work.say)
         places |= dict.fromkeys(_records_of(data, group), bundle.name)
     _write_json(work.out, FOLDS, places)
     return FoldReport(

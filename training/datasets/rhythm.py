@@ -33,7 +33,8 @@ _OWN: Final = {one.value.upper(): one for one in Rhythm if one is not _NOISE}
 """NOISE is vfdb's too, and there it does not say what the heart did."""
 
 ALLOWED: Final[Mapping[str, frozenset[Rhythm]]] = {
-    **dict.fromkeys(("N", "NSR", "SBR", "SR"), frozenset({_NORMAL})),
+    # "N" names the pacemaker: with ectopic beats in it, CinC 2017 calls the whole other.
+    **dict.fromkeys(("N", "NSR", "SBR", "SR"), frozenset({_NORMAL, _OTHER})),
     "AFIB": frozenset({_AF}),
     "AFL": frozenset({_AF, _OTHER}),  # flutter: CinC 2017 calls it other
     **dict.fromkeys(("VT", "VFL", "VF", "VFIB"), frozenset({_SHOCKABLE})),
@@ -52,9 +53,6 @@ CHALLENGE_LABELS: Final[Mapping[str, Rhythm]] = {
 }  # fmt: skip
 
 TRANSITION_S: Final = 2.0  # after a change the old name is still allowed
-ECTOPY_WINDOW_S: Final = 10.0
-_ECTOPIC: Final = frozenset("AaJSVFEej")
-_MANY: Final = 3  # ectopic beats in the window: no longer a normal rhythm
 
 Allowed = NDArray[np.bool_]
 """(n_hops, n_labels): True where the class is one that the hop may have."""
@@ -145,8 +143,7 @@ def _is_missing(x_mv: NDArray[np.float32], fs: float, n_hops: int) -> NDArray[np
 def allowed_of(notes: Annotations, fs: float, n_hops: int) -> Allowed:
     """What each hop may be called by the record's rhythm annotations.
 
-    A hop is known by its end: that is when it is answered. In a normal rhythm the ectopic
-    beats of the last `ECTOPY_WINDOW_S` decide whether "other" is allowed, or asked for.
+    A hop is known by its end: that is when it is answered.
     """
     hops_per_s = MODEL_FS_HZ / N_HOP
     changes = [(sample / fs * hops_per_s, _sets(text)) for sample, text in notes.rhythms]
@@ -159,25 +156,7 @@ def allowed_of(notes: Annotations, fs: float, n_hops: int) -> Allowed:
         first = int(np.ceil(at))
         last = min(first + round(TRANSITION_S * hops_per_s), n_hops)
         allowed[first:last] |= before[max(first - 1, 0)]
-    _allow_ectopy(allowed, notes, fs)
     return allowed
-
-
-def _allow_ectopy(allowed: Allowed, notes: Annotations, fs: float) -> None:
-    samples, symbols = notes.beats
-    ectopic_s = np.array(
-        [sample / fs for sample, one in zip(samples, symbols, strict=True) if one in _ECTOPIC]
-    )
-    if not len(ectopic_s):
-        return
-    end_s = (np.arange(len(allowed)) + 1) * N_HOP / MODEL_FS_HZ
-    recent = np.searchsorted(ectopic_s, end_s) - np.searchsorted(
-        ectopic_s, end_s - ECTOPY_WINDOW_S
-    )
-    normal, other = LABELS.index(_NORMAL), LABELS.index(_OTHER)
-    only_normal = allowed[:, normal] & (allowed.sum(axis=1) == 1)
-    allowed[only_normal & (recent > 0), other] = True
-    allowed[only_normal & (recent >= _MANY), normal] = False
 
 
 def _sets(text: str) -> frozenset[Rhythm]:

@@ -1,6 +1,6 @@
 """`vitalwire export`: a finished run becomes a bundle of the files that passed their gates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,11 +107,13 @@ def export_run(
     *,
     version: int = 1,
     evaluated: Mapping[str, Figure] = {},
+    only: Collection[str] = tuple(NAMES.values()),
     say: Say = print,
 ) -> Exported:
     """Write the bundle of a run to `out`.
 
     A file that fails a gate is left out, and told. Of an older bundle in `out` nothing stays.
+    `only` names the files to make: for a fold of a cross-validation one is enough.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def export_run(
     torch.set_num_threads(1)
     facts = trained.facts
     graph = graph_of(validation.name, trained.model, facts["temperature"], len(facts["labels"]))
-    made = make_files(graph, validation, say)
+    made = make_files(graph, validation, only, say)
     kept = [one for one in made if one.verdict.failure is None]
     refused = {one.name: one.verdict.failure for one in made if one.verdict.failure}
     if not kept:
@@ -133,8 +135,10 @@ def export_run(
     return write_bundle(out, fields, kept, evaluated, refused)
 
 
-def make_files(graph: Graph, validation: Validation, say: Say) -> list[Made]:
-    """All files that the model can have, each with its verdict."""
+def make_files(
+    graph: Graph, validation: Validation, only: Collection[str], say: Say
+) -> list[Made]:
+    """The files among `only` that the model can have, each with its verdict."""
     inputs = validation.real_inputs(N_PARITY)
     inputs = {key: inputs[key] for key in graph.shapes.inputs if key in inputs}
     say("scoring the model in torch")
@@ -142,8 +146,13 @@ def make_files(graph: Graph, validation: Validation, say: Say) -> list[Made]:
     made: list[Made] = []
 
     def judged(runtime: Runtime, precision: Precision, make: Callable[[], bytes]) -> bytes:
-        say(f"making and judging {NAMES[runtime, precision]}")
+        name = NAMES[runtime, precision]
+        if not any(one.endswith(Path(name).suffix) for one in only):
+            return b""
+        say(f"making and judging {name}")
         content = make()
+        if name not in only:
+            return content  # another is made of it
         verdict = judge(
             content, runtime, precision, graph, inputs, validation.score, score_fp32
         )
@@ -152,10 +161,11 @@ def make_files(graph: Graph, validation: Validation, say: Say) -> list[Made]:
         return content
 
     onnx = judged("onnxruntime", "fp32", lambda: formats.onnx_fp32(graph))
-    if not graph.is_stateful:  # an int8 state drifts from hop to hop
+    if onnx and not graph.is_stateful:  # an int8 state drifts from hop to hop
         judged("onnxruntime", "int8", lambda: formats.onnx_int8(onnx, inputs))
     tflite = judged("litert", "fp32", lambda: formats.tflite_fp32(graph))
-    judged("litert", "int8", lambda: formats.tflite_int8(tflite))
+    if tflite:
+        judged("litert", "int8", lambda: formats.tflite_int8(tflite))
     return made
 
 
