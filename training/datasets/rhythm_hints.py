@@ -71,7 +71,8 @@ def _beats(x_mv: NDArray[np.float32]) -> NDArray[np.int64]:
         return np.empty(0, np.int64)
     b, a = butter(2, QRS_HZ, "bandpass", fs=MODEL_FS_HZ)
     power = filtfilt(b, a, x_mv.astype(np.float64)) ** 2
-    height = np.sqrt(uniform_filter1d(power, round(SMOOTH_S * MODEL_FS_HZ)))
+    mean = uniform_filter1d(power, round(SMOOTH_S * MODEL_FS_HZ))
+    height = np.sqrt(np.maximum(mean, 0.0))  # a running sum of nothing may be below it
     peaks, _ = find_peaks(height, distance=round(REFRACTORY_S * MODEL_FS_HZ))
     if not len(peaks):
         return np.empty(0, np.int64)
