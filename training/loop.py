@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from vitalwire.errors import InputError
 Batch = tuple[Tensor, ...]
 Say = Callable[[str], None]
 
-BEST: Final = "best.pt"  # the mean weights of the best epoch
+BEST: Final = "best.pt"  # the mean weights that are kept: of the best epoch, or the last
 LAST: Final = "last.pt"  # all that the next epoch needs
 
 _WARM_UP: Final = 0.15  # of all steps: the rate rises, then falls to nothing
@@ -40,6 +40,7 @@ class LoopConfig:
     weight_decay: Amount = 0.02
     mean_decay: Share = 0.998  # of the running mean of the weights, a step
     threads: Count = 1
+    keep: Literal["best", "last"] = "best"  # last: where the score does not see all that counts
 
 
 class Task(Protocol):
@@ -94,7 +95,7 @@ def fit(task: Task, config: LoopConfig, seed: int, run: RunFolder, say: Say) -> 
         shadow.load_state_dict(learner.mean)
         figures = task.validate(shadow.eval())
         history.append({"epoch": epoch, "loss": round(loss, 6), **_rounded(figures)})
-        if best_epoch(history) == epoch:
+        if config.keep == "last" or best_epoch(history) == epoch:
             run.save(BEST, learner.mean)
         run.write_history(history)
         run.save(LAST, learner.state())
