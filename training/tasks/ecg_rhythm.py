@@ -174,7 +174,8 @@ class RhythmTask:
         model : Model
             Of an exported file: `signal` and `state` in, `probability` and `next_state` out.
         """
-        weak = self._data.held_out_weak
+        # By length: all records of a batch are asked about as often as its longest.
+        weak = sorted(self._data.held_out_weak, key=lambda one: one.n_hops)
         if not weak:
             strong = (self._data.held_out_strong or self._data.train_strong)[:AGREED]
             return agreement(asked(model, strong, self._n_state), strong)
