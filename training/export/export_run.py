@@ -16,7 +16,7 @@ from training.export import card, formats
 from training.export.card import Figure
 from training.export.evaluated import flat
 from training.export.folder import check_target, replaced
-from training.export.gates import Verdict, judge
+from training.export.gates import Gates, Verdict
 from training.export.graphs import Graph, graph_of
 from training.models import n_parameters
 from vitalwire.bundle import (
@@ -135,37 +135,25 @@ def export_run(
     return write_bundle(out, fields, kept, evaluated, refused)
 
 
-def make_files(
-    graph: Graph, validation: Validation, only: Collection[str], say: Say
-) -> list[Made]:
-    """The files among `only` that the model can have, each with its verdict."""
+def make_files(graph: Graph, validation: Validation, say: Say) -> list[Made]:
+    """All files that the model can have, each with its verdict."""
     inputs = validation.real_inputs(N_PARITY)
     inputs = {key: inputs[key] for key in graph.shapes.inputs if key in inputs}
-    say("scoring the model in torch")
-    score_fp32 = validation.score(graph)
+    gates = Gates(graph, inputs, validation.score)
     made: list[Made] = []
 
     def judged(runtime: Runtime, precision: Precision, make: Callable[[], bytes]) -> bytes:
-        name = NAMES[runtime, precision]
-        if not any(one.endswith(Path(name).suffix) for one in only):
-            return b""
-        say(f"making and judging {name}")
+        say(f"making and judging {NAMES[runtime, precision]}")
         content = make()
-        if name not in only:
-            return content  # another is made of it
-        verdict = judge(
-            content, runtime, precision, graph, inputs, validation.score, score_fp32
-        )
-        made.append(Made(runtime, precision, content, verdict))
+        made.append(Made(runtime, precision, content, gates.judge(content, runtime, precision)))
         say(_line(made[-1]))
         return content
 
     onnx = judged("onnxruntime", "fp32", lambda: formats.onnx_fp32(graph))
-    if onnx and not graph.is_stateful:  # an int8 state drifts from hop to hop
+    if not graph.is_stateful:  # an int8 state drifts from hop to hop
         judged("onnxruntime", "int8", lambda: formats.onnx_int8(onnx, inputs))
     tflite = judged("litert", "fp32", lambda: formats.tflite_fp32(graph))
-    if tflite:
-        judged("litert", "int8", lambda: formats.tflite_int8(tflite))
+    judged("litert", "int8", lambda: formats.tflite_int8(tflite))
     return made
 
 
@@ -232,5 +220,5 @@ def _line(made: Made) -> str:
     figures = made.verdict.figures
     return (
         f"{made.name}: {len(made.content)} bytes, off by {figures['parity_max_abs']:.1e} at "
-        f"most, score {figures['score']:.2f} ({figures['score_fp32']:.2f} in torch)"
+        f"most, score {figures['score']:.2f} (fp32 {figures['score_fp32']:.2f})"
     )

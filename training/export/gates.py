@@ -8,7 +8,7 @@ hop, beside torch's. The bounds:
   range; through the layers it came to .001 to .01 on the shipped families, while a wrongly
   computed layer (see `formats.tflite_int8`) gives .1 and more. The bound lies between; what a
   shift of that size does to decisions is the score's affair.
-- the score on validation: at most `SCORE_LOST` percent points under fp32 in torch.
+- the score on validation: at most `SCORE_LOST` percent points under that of fp32.
 - int8: at most `INT8_BYTES`.
 """
 
@@ -71,47 +71,53 @@ class Verdict:
     figures: dict[str, float]  # as the manifest has them
 
 
-def judge(
-    content: bytes,
-    runtime: Runtime,
-    precision: Precision,
-    graph: Graph,
-    inputs: Arrays,
-    score: Score,
-    score_fp32: float,
-) -> Verdict:
-    """Hold a file against its graph in torch.
+class Gates:
+    """Holds files against their graph in torch.
+
+    What fp32 scores is what the first file scores whose probabilities are torch's: asking
+    torch itself hop by hop takes many times as long. Where there is none torch is asked.
 
     Parameters
     ----------
-    content : bytes
-        The file.
+    graph : Graph
     inputs : arrays, batch first
         Real signal; for a model with a state consecutive hops of one stream.
     score : callable
         On validation, percent.
-    score_fp32 : float
-        Of the graph in torch.
     """
-    if precision == "int8" and len(content) > INT8_BYTES:
-        return Verdict(f"size: {len(content)} bytes, at most {INT8_BYTES} are allowed", {})
-    try:
-        model = open_file(content, runtime, precision, graph)
-        found = parity(graph, model, inputs)
-    except BundleError as error:
-        return Verdict(f"runs: {error}", {})
-    figures = {"parity_max_abs": found.max_abs, "parity_rms": found.rms}
-    failure = found.failure(precision)
-    if failure:
-        return Verdict(failure, figures)
-    got = score(model)
-    figures |= {"score_fp32": score_fp32, "score": got}
-    if not got >= score_fp32 - SCORE_LOST:
-        failure = (
-            f"accuracy: validation score {got:.2f}, that of fp32 is {score_fp32:.2f}: "
-            f"{score_fp32 - got:.2f} points are lost, at most {SCORE_LOST:g} are allowed"
-        )
-    return Verdict(failure, figures)
+
+    def __init__(self, graph: Graph, inputs: Arrays, score: Score) -> None:
+        self._graph, self._inputs, self._score = graph, inputs, score
+        self._score_fp32: float | None = None
+
+    def judge(self, content: bytes, runtime: Runtime, precision: Precision) -> Verdict:
+        """What the gates say of a file; fp32 files come first."""
+        if precision == "int8" and len(content) > INT8_BYTES:
+            return Verdict(f"size: {len(content)} bytes, at most {INT8_BYTES} are allowed", {})
+        try:
+            model = open_file(content, runtime, precision, self._graph)
+            found = parity(self._graph, model, self._inputs)
+        except BundleError as error:
+            return Verdict(f"runs: {error}", {})
+        figures = {"parity_max_abs": found.max_abs, "parity_rms": found.rms}
+        failure = found.failure(precision)
+        if failure:
+            return Verdict(failure, figures)
+        got = self._score(model)
+        if self._score_fp32 is None:
+            self._score_fp32 = got if precision == "fp32" else self._score(self._graph)
+        figures |= {"score_fp32": self._score_fp32, "score": got}
+        return Verdict(_lost(got, self._score_fp32), figures)
+
+
+def _lost(got: float, fp32: float) -> str | None:
+    """The accuracy gate."""
+    if got >= fp32 - SCORE_LOST:  # NaN fails
+        return None
+    return (
+        f"accuracy: validation score {got:.2f}, that of fp32 is {fp32:.2f}: {fp32 - got:.2f} "
+        f"points are lost, at most {SCORE_LOST:g} are allowed"
+    )
 
 
 def open_file(

@@ -72,8 +72,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop(self.attention(self.norm_attention(x)))
-        y: Tensor = self.down(functional.relu(self.up(self.norm_mlp(x))))
-        return x + self.drop(y)
+        y: Tensor = self.drop(self.down(functional.relu(self.up(self.norm_mlp(x)))))
+        return x + y
 
 
 class TransformerTrunk(nn.Module):
