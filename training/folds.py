@@ -35,7 +35,6 @@ from vitalwire.recordings.atomic import staged
 FOLDS: Final = "folds.json"
 FOLD_FILE: Final = "model.fp32.onnx"
 OUT_OF_FOLD: Final = "folds-beat.json"
-FOLD_FILE: Final = "model.fp32.onnx"
 LEAST_SHOCKABLE_S: Final = 10.0  # of a record that is worth leaving out
 
 
@@ -48,7 +47,7 @@ class FoldReport:
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """What all folds share."""
 
     data_dir: Path
@@ -75,7 +74,7 @@ def train_folds(
     """
     if n_folds < 2:
         raise InputError(f"--folds: expected at least 2, got {n_folds}")
-    work = _Work(data_dir, out, command, say, n_folds)
+    work = Work(data_dir, out, command, say, n_folds)
     if isinstance(config, BeatRun):
         build_model(TaskName.ECG_BEAT, config.task.model, config.task.sizes)
         return _beat(config, work)
@@ -83,7 +82,7 @@ def train_folds(
     return _rhythm(config, work)
 
 
-def _beat(config: BeatRun, work: _Work) -> FoldReport:
+def _beat(config: BeatRun, work: Work) -> FoldReport:
     data = beat_data(config.task, work.data_dir, work.say)
     supraventricular: dict[str, int] = {}
     for one in data.first_leads:
@@ -92,7 +91,7 @@ def _beat(config: BeatRun, work: _Work) -> FoldReport:
     parts = []
     for number, group in enumerate(spread(supraventricular, work.n_folds)):
         task = BeatTask(replace(config.task, hold_out=group), data)
-        run = _run(f"fold{number}", config, group, task, data.entries, work)
+        run = run_in(f"fold{number}", config, group, task, data.entries, work)
         model = task.build()
         model.load_state_dict(run.load(BEST))
         parts.append(task.out_of_fold(model.eval()))
@@ -122,7 +121,7 @@ def _beat_report(
     return FoldReport(f"out of fold: {shown}; thresholds {thresholds}", figures)
 
 
-def _rhythm(config: RhythmRun, work: _Work) -> FoldReport:
+def _rhythm(config: RhythmRun, work: Work) -> FoldReport:
     # Its converters take seconds to import.
     from training.export.export_run import export_run
     from training.export.from_run import read_trained
@@ -140,7 +139,7 @@ def _rhythm(config: RhythmRun, work: _Work) -> FoldReport:
     for number, part in enumerate(np.array_split(np.array(shockable), work.n_folds)):
         group = tuple(str(name) for name in part)  # neighbours: often one person's
         task = rhythm_task(config.task, data.without(group))
-        run = _run(f"fold{number}", config, group, task, data.entries, work)
+        run = run_in(f"fold{number}", config, group, task, data.entries, work)
         bundle = work.out / f"fold{number}-bundle"
         if not bundle.exists():
             export_run(read_trained(run), task, bundle, only=(FOLD_FILE,), say=work.say)
@@ -194,15 +193,15 @@ def spread(weights: dict[str, int], n_folds: int) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups]
 
 
-def _run(
+def run_in(
     name: str,
     config: RunConfig,
     group: tuple[str, ...],
     task: Task,
     entries: list[dict[str, str]],
-    work: _Work,
+    work: Work,
 ) -> RunFolder:
-    """A run without these patients; one that was begun here goes on."""
+    """A run without these patients in the work's folder; one that was begun there goes on."""
     run = RunFolder(work.out / name)
     of = TaskName.ECG_BEAT if isinstance(config, BeatRun) else TaskName.ECG_RHYTHM
     fields = fields_of(of, config, group)
@@ -214,7 +213,7 @@ def _run(
             "new folder"
         )
     if not run.has("facts.json"):
-        work.say(f"{name}: without {', '.join(group)}")
+        work.say(f"{name}: without {', '.join(group)}" if group else name)
         fit(task, config.loop, config.seed, run, work.say)
         curves.draw(run)
     return run

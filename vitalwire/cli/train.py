@@ -32,6 +32,9 @@ def command(
     folds: Annotated[
         int, typer.Option(min=0, help="Train so many runs, each without other patients.")
     ] = 0,
+    zoo: Annotated[
+        bool, typer.Option("--zoo", help="Train every model of the zoo, on the same records.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
     ] = False,
@@ -44,7 +47,7 @@ def command(
     Example: vitalwire train ecg-beat --config training/configs/ecg-beat.toml --out runs/beat
     """
     from training import runs
-    from training.loop import best_epoch
+    from training.loop import kept_epoch
     from vitalwire.bundle import Task
     from vitalwire.cli.output import print_json
     from vitalwire.errors import InputError
@@ -57,10 +60,10 @@ def command(
     name = Task(task)
     said = shlex.join(["vitalwire", *sys.argv[1:]])
     left = [one.strip() for one in leave.split(",") if one.strip()]
-    if folds and (resume or left):
+    if (folds or zoo) and (resume or left or (folds and zoo)):
         raise InputError(
-            "--folds chooses whom it leaves out, and goes on by itself with what is there: "
-            "expected neither --leave nor --resume beside it"
+            "--folds and --zoo choose whom they leave out, and go on by themselves with what "
+            "is there: expected one of them, and neither --leave nor --resume beside it"
         )
     if resume:
         run = runs.resume(out, data, say)
@@ -74,9 +77,18 @@ def command(
             if as_json:
                 print_json(report.figures)
             return
+        if zoo:
+            from training.zoo import train_zoo
+
+            scores = train_zoo(wanted, data, out, said, say)
+            for one, score in scores.items():
+                typer.echo(f"{one}: {score:.2f}", err=as_json)
+            if as_json:
+                print_json({"scores": scores})
+            return
         run = runs.start(name, wanted, data, out, said, say, left)
     history = run.history()
-    best = history[best_epoch(history)]
-    typer.echo(f"finished: {run.path}, best epoch {best['epoch'] + 1}", err=as_json)
+    kept = history[kept_epoch(history, runs.config_of(run).loop)]
+    typer.echo(f"finished: {run.path}, kept epoch {kept['epoch'] + 1}", err=as_json)
     if as_json:
-        print_json({"run": str(run.path), "best": best, "facts": run.facts})
+        print_json({"run": str(run.path), "kept": kept, "facts": run.facts})
