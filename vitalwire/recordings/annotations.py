@@ -83,7 +83,7 @@ def _read_wfdb(path: Path, ext: str) -> Annotations:
     return Annotations(
         fs=float(fs),
         samples=np.asarray(read.sample, np.int64),
-        symbols=tuple(read.symbol),
+        symbols=tuple(str(symbol) for symbol in read.symbol),  # "nan": a code of no symbol
         aux=tuple((note or "").strip("\x00") for note in read.aux_note),
         duration_s=np.full(len(read.sample), np.nan),
     )

@@ -5,6 +5,7 @@ rhythm (5 Hz: shockable, 11 Hz: AF, 17 Hz: other, 23 Hz: noise), so a simple gat
 right, and a record whose annotations say something else makes it wrong.
 """
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,13 @@ class Made:
                 aux_note=[aux for _, _, aux in marks],
                 write_dir=str(folder),
             )  # fmt: skip
+
+
+def write_unknown_code(folder: Path, name: str) -> None:
+    """A record whose annotations hold a code that WFDB has no symbol for: N, 45, N."""
+    Made(duration_s=20.0).write(folder, name)
+    words = struct.pack("<HHHH", 1 << 10 | 100, 45 << 10 | 100, 1 << 10 | 100, 0)
+    (folder / f"{name}.atr").write_bytes(words)
 
 
 def beats_each_second(

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.scoring.made_records import Made, beats_each_second, load_hearing
+from tests.training.scoring.made_records import (
+    Made,
+    beats_each_second,
+    load_hearing,
+    write_unknown_code,
+)
 from training.scoring.evaluate_beat import BeatOptions, evaluate_beat
 from training.scoring.reference import person_of
 from vitalwire.errors import InputError
@@ -147,7 +152,8 @@ def test_a_bad_record_costs_itself(tmp_path: Path) -> None:
     made({310: "V"}).write(tmp_path, "good")
     made({}).write(tmp_path, "bare", annotate=False)
     Made(marks=[(1, "+", "")]).write(tmp_path, "nobeats")
-    Made(marks=[(1, "N", ""), (2, "U", "")]).write(tmp_path, "odd")
+    write_unknown_code(tmp_path, "odd")
+    Made(marks=[(1, "x", "")]).write(tmp_path, "marks")
     Made(duration_s=1 / 250, marks=[(0.0, "N", "")]).write(tmp_path, "one")
     (tmp_path / "broken.hea").write_text("broken 1 250 9\n")
     (tmp_path / "broken.atr").write_bytes(b"\x00\x00")
@@ -156,6 +162,8 @@ def test_a_bad_record_costs_itself(tmp_path: Path) -> None:
     why = {one["record"]: one["why"] for one in report["skipped"]}
     assert "no annotations" in why["bare"]
     assert "hold no beat" in why["nobeats"]
+    assert "hold no beat" in why["marks"]
+    assert "unknown annotation symbols" in why["odd"]
     assert "broken.hea" in why["broken"]
     assert all("\n" not in text for text in why.values())
     assert "good" not in why
@@ -171,8 +179,8 @@ def test_a_bad_record_costs_itself(tmp_path: Path) -> None:
         ),
         (lambda folder: Made(marks=[(1, "+", "(N")]).write(folder, "r"), "ecg-rhythm"),
         (
-            lambda folder: Made(marks=[(1, "U", "")]).write(folder, "r"),
-            "nothing could be scored",
+            lambda folder: write_unknown_code(folder, "r"),
+            r"nothing could be scored: record r: unknown annotation symbols \['nan'\]",
         ),
     ],
 )
