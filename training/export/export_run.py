@@ -135,25 +135,33 @@ def export_run(
     return write_bundle(out, fields, kept, evaluated, refused)
 
 
-def make_files(graph: Graph, validation: Validation, say: Say) -> list[Made]:
-    """All files that the model can have, each with its verdict."""
+def make_files(
+    graph: Graph, validation: Validation, only: Collection[str], say: Say
+) -> list[Made]:
+    """The files among `only` that the model can have, each with its verdict."""
     inputs = validation.real_inputs(N_PARITY)
     inputs = {key: inputs[key] for key in graph.shapes.inputs if key in inputs}
     gates = Gates(graph, inputs, validation.score)
     made: list[Made] = []
 
     def judged(runtime: Runtime, precision: Precision, make: Callable[[], bytes]) -> bytes:
-        say(f"making and judging {NAMES[runtime, precision]}")
+        name = NAMES[runtime, precision]
+        if not any(one.endswith(Path(name).suffix) for one in only):
+            return b""
+        say(f"making and judging {name}")
         content = make()
+        if name not in only:
+            return content  # another is made of it
         made.append(Made(runtime, precision, content, gates.judge(content, runtime, precision)))
         say(_line(made[-1]))
         return content
 
     onnx = judged("onnxruntime", "fp32", lambda: formats.onnx_fp32(graph))
-    if not graph.is_stateful:  # an int8 state drifts from hop to hop
+    if onnx and not graph.is_stateful:  # an int8 state drifts from hop to hop
         judged("onnxruntime", "int8", lambda: formats.onnx_int8(onnx, inputs))
     tflite = judged("litert", "fp32", lambda: formats.tflite_fp32(graph))
-    judged("litert", "int8", lambda: formats.tflite_int8(tflite))
+    if tflite:
+        judged("litert", "int8", lambda: formats.tflite_int8(tflite))
     return made
 
 

@@ -1,5 +1,6 @@
 """A bundle's folder, put in place as a whole: one that is there stays until the new one is."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,8 @@ def replaced(out: Path) -> Iterator[Path]:
         new = work / "new"
         new.mkdir()
         yield new
+        for path in new.iterdir():
+            _sync(path)
         sync_folder(new)
         if out.exists():
             out.rename(work / "old")
@@ -58,3 +61,8 @@ def replaced(out: Path) -> Iterator[Path]:
         raise InputError(f"cannot write {out}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

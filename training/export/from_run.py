@@ -57,7 +57,9 @@ def export_folder(
         out = SHIPPED_FOLDER / task
     out = out or path / "bundle"
     check_target(out)
-    version = options.version or next_version(task)
+    version = options.version or (
+        read_manifest(out)[0].version if options.keep_files else next_version(task)
+    )
     if options.keep_files:
         made = rewrite(trained, task, out, version=version, evaluated=evaluated)
     else:
