@@ -88,6 +88,7 @@ def fit(task: Task, config: LoopConfig, seed: int, run: RunFolder, say: Say) -> 
     learner = _Learner(task, config)
     if run.has(LAST):
         learner.restore(run)
+        run.write_history(learner.history)  # whose end may be torn
     shadow, history = task.build(), learner.history
     for epoch in range(len(history), config.epochs):
         started = time.monotonic()
@@ -95,7 +96,7 @@ def fit(task: Task, config: LoopConfig, seed: int, run: RunFolder, say: Say) -> 
         shadow.load_state_dict(learner.mean)
         figures = task.validate(shadow.eval())
         history.append({"epoch": epoch, "loss": round(loss, 6), **_rounded(figures)})
-        if config.keep == "last" or best_epoch(history) == epoch:
+        if kept_epoch(history, config) == epoch:
             run.save(BEST, learner.mean)
         run.write_history(history)
         run.save(LAST, learner.state())
@@ -105,8 +106,10 @@ def fit(task: Task, config: LoopConfig, seed: int, run: RunFolder, say: Say) -> 
     run.write_facts(task.facts(shadow.eval()))
 
 
-def best_epoch(history: Sequence[Record]) -> int:
+def kept_epoch(history: Sequence[Record], config: LoopConfig) -> int:
     """The epoch, from 0, whose weights a run keeps: the last of those with the best score."""
+    if config.keep == "last":
+        return len(history) - 1
     scores = [-math.inf if math.isnan(one["score"]) else one["score"] for one in history]
     return max(range(len(scores)), key=lambda epoch: (scores[epoch], epoch))
 

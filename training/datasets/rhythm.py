@@ -154,8 +154,9 @@ def allowed_of(notes: Annotations, fs: float, n_hops: int) -> Allowed:
     before = allowed.copy()
     for at, _ in changes[1:]:
         first = int(np.ceil(at))
-        last = min(first + round(TRANSITION_S * hops_per_s), n_hops)
-        allowed[first:last] |= before[max(first - 1, 0)]
+        if 0 < first < n_hops:
+            last = first + round(TRANSITION_S * hops_per_s)
+            allowed[first:last] |= before[first - 1]
     return allowed
 
 

@@ -24,6 +24,7 @@ SMOOTH_S: Final = 0.12
 REFRACTORY_S: Final = 0.25
 LEVEL_BEATS: Final = 11
 LEVEL_SHARE: Final = 0.35  # of the 80th percentile of the peaks around
+LEAST_MV: Final = 1e-6  # less is what computing leaves of a flat line
 N_INTERVALS: Final = 8
 SEEN_S: Final = 0.06  # a beat counts in a hop when so much of it has passed
 IRREGULARITY_SCALE: Final = 5.0  # brings the median step to the size of the others
@@ -77,5 +78,5 @@ def _beats(x_mv: NDArray[np.float32]) -> NDArray[np.int64]:
     if not len(peaks):
         return np.empty(0, np.int64)
     level = percentile_filter(height[peaks], 80, size=LEVEL_BEATS, mode="nearest")
-    found: NDArray[np.int64] = peaks[height[peaks] > LEVEL_SHARE * level]
+    found: NDArray[np.int64] = peaks[height[peaks] > np.maximum(LEVEL_SHARE * level, LEAST_MV)]
     return found
