@@ -75,7 +75,7 @@ def evaluate_rhythm(
     observed = _observe(work, load, folds or {}, n_workers, track)
     labelled, heard = _labels(observed, work, gateway.record_label), _heard(observed, work)
     if not labelled and not heard:
-        raise InputError(_nothing(data_dir, work.skipped))
+        raise InputError(_nothing(data_dir, work))
     return {
         **_top_level(labelled, heard),
         "bundles": dict(gateway.bundles),
@@ -210,7 +210,13 @@ def _heard(observed: Mapping[str, Observation], work: _Work) -> list[Heard]:
     ]
 
 
-def _nothing(data_dir: Path, skipped: Sequence[Skipped]) -> str:
+def _nothing(data_dir: Path, work: _Work) -> str:
+    skipped = work.skipped
+    if not skipped and work.left_out:
+        return (
+            f"{data_dir}: none of its {work.left_out} labelled records is of the test fifth: "
+            "score all of them with --records all"
+        )
     if not skipped:
         return (
             f"{data_dir}: no rhythm is annotated in it, nothing can be scored: beats are "

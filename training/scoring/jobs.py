@@ -122,7 +122,7 @@ def run_jobs(
         `MAX_WORKERS`
     progress : told 1 a job
     """
-    n_workers = n_workers or min(MAX_WORKERS, len(os.sched_getaffinity(0)), len(jobs) or 1)
+    n_workers = n_workers or min(MAX_WORKERS, os.cpu_count() or 1, len(jobs) or 1)
     if n_workers == 1:
         _set_up(load)
         for job in jobs:

@@ -75,6 +75,10 @@ def test_the_test_fifth_alone_by_default(tmp_path: Path) -> None:
     assert report["challenge2017"]["n_records"] == len(tested)
     assert report["left_out_of_challenge2017"] == 30 - len(tested)
     assert run(tmp_path, ["r0", "r1"])["challenge2017"]["n_records"] == 2
+    learned = next(name for name in names if name not in tested)
+    (tmp_path / "REFERENCE-v3.csv").write_text(f"{learned},N\n")
+    with pytest.raises(InputError, match=r"none of its 1 labelled records.*--records all"):
+        run(tmp_path)
 
 
 def test_shockable_episodes_and_false_alarms(tmp_path: Path) -> None:
