@@ -17,15 +17,16 @@ CALLS_PER_S: Final[Mapping[Task, float]] = {Task.ECG_BEAT: 1.2, Task.ECG_RHYTHM:
 def mflop_per_s(graph: Graph) -> float:
     """Million operations for a second of one device's signal.
 
-    A multiplication with its addition counts as two. A model that carries no state is asked
-    about its whole window once a second.
+    A multiplication with its addition counts as two.
     """
-    windows = graph.task is Task.ECG_RHYTHM and not graph.is_stateful
-    return (
-        flop_a_call(graph.module, graph.example(1))
-        * 1e-6
-        * (1.0 if windows else CALLS_PER_S[graph.task])
-    )
+    return flop_a_call(graph.module, graph.example(1)) * 1e-6 * calls_per_s(graph)
+
+
+def calls_per_s(graph: Graph) -> float:
+    """How often one device asks; about a whole window of rhythm once a second."""
+    if graph.task is Task.ECG_RHYTHM and not graph.is_stateful:
+        return 1.0
+    return CALLS_PER_S[graph.task]
 
 
 @torch.no_grad()

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from vitalwire.cli.bench_zoo import zoo
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -49,3 +51,6 @@ def models(
         bench_models.write(report)
     if as_json:
         print_json(report)
+
+
+app.command()(zoo)

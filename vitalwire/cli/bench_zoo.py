@@ -1,0 +1,38 @@
+"""`vitalwire bench zoo`: the models of a task side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def zoo(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Finished runs of one task.")
+    ],
+    results: Annotated[
+        bool, typer.Option("--results", help="Write the table to docs/results.md.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One object on the last line.")
+    ] = False,
+) -> None:
+    """Parameters, arithmetic, bytes, time a call in each runtime and score of trained models.
+
+    Every file of every model is made anew, which takes a minute a model. Give it an idle
+    machine.
+
+    Example: vitalwire bench zoo runs/zoo/cnn1d runs/zoo/tcn --results
+    """
+    from vitalwire.cli.one_thread import one_thread
+
+    with one_thread():  # before numpy is imported
+        from training import zoo_runs, zoo_table
+        from vitalwire.cli.output import print_json
+
+        task, rows = zoo_runs.measure_runs(runs, lambda line: typer.echo(line, err=True))
+    typer.echo(zoo_table.table(rows), err=as_json)
+    if results:
+        zoo_table.write(task, rows)
+    if as_json:
+        print_json({"task": task.value, "models": [row.fields() for row in rows]})
