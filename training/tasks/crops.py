@@ -1,7 +1,7 @@
 """Crops of rhythm records: pieces of one length, altered as wearables alter them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ CROP_S: Final = 30.0
 N_CROP: Final = round(CROP_S * MODEL_FS_HZ)
 N_HOPS: Final = N_CROP // N_HOP
 BINS: Final = 5  # places in a hop where a beat may be
+ONSET_AT: Final = (-0.1, 0.9)  # of the crop: where in it the rhythm begins, or just before it
 HINT_WARM_S: Final = 10.0  # an interval before the crop is not seen
 _DELAY_BINS: Final = 4  # a causal model tells a beat this much after its peak
 
@@ -48,16 +49,22 @@ class Hinted:
 
     record: RhythmRecord
     hints: Hints
+    onsets: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Hops in which a shockable rhythm begins."""
 
 
 def crop_batch(
     records: Sequence[Hinted],
+    at_onset: Sequence[bool],
     rng: np.random.Generator,
     config: AugmentConfig,
     noises: Sequence[Crop],
 ) -> CropBatch:
-    """One random crop of each record."""
-    rows = [_crop(one, rng, config, noises) for one in records]
+    """One random crop of each record; where wanted, one in which a shockable rhythm begins."""
+    rows = [
+        _crop(one, onset, rng, config, noises)
+        for one, onset in zip(records, at_onset, strict=True)
+    ]
     columns = [np.stack(column) for column in zip(*rows, strict=True)]
     x, allowed, valid, hints, hinted, beats = (torch.from_numpy(one) for one in columns)
     weak = torch.tensor([one.record.weak for one in records])
@@ -65,12 +72,21 @@ def crop_batch(
 
 
 def _crop(
-    one: Hinted, rng: np.random.Generator, config: AugmentConfig, noises: Sequence[Crop]
+    one: Hinted,
+    at_onset: bool,
+    rng: np.random.Generator,
+    config: AugmentConfig,
+    noises: Sequence[Crop],
 ) -> tuple[NDArray[np.generic], ...]:
     """The columns of `CropBatch` for one record, without its label's kind."""
     record, rate = one.record, rate_of_crop(rng, config)
     n, needed = len(record.x_mv), int(N_CROP * rate) + 2
-    first = int(rng.integers(0, max(n - needed, 0) + 1))
+    last_first = max(n - needed, 0)
+    if at_onset and len(one.onsets):
+        onset = int(rng.choice(one.onsets)) * N_HOP
+        first = int(np.clip(onset - rng.uniform(*ONSET_AT) * N_CROP * rate, 0, last_first))
+    else:
+        first = int(rng.integers(0, last_first + 1))
     at = first + np.arange(N_CROP) * rate
     inside = at <= n - 1
     piece = record.x_mv[first : min(first + needed, n)]

@@ -49,7 +49,7 @@ class RhythmConfig:
     steps: Whole = 0  # an epoch; 0: as many as show each record with one label once
     weak: Whole = 32  # records with one label, a batch
     strong: Whole = 0  # records with annotated rhythms, a batch
-    p_shockable: Share = 0.5  # of the strong: drawn among those with a shockable rhythm
+    p_shockable: Share = 0.5  # of the strong: crops in which a shockable rhythm begins
     oversample: Positive = 1.5  # of AF and noise, which are rare
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     init: str = ""  # a run to begin with
@@ -107,14 +107,16 @@ class RhythmTask:
         """Crops of records drawn anew: the rare classes oftener."""
         config = self._config
         chosen: list[Hinted] = []
+        at_onset = [False] * config.weak
         if config.weak:
             drawn = rng.choice(len(self._weak), config.weak, p=self._odds)
             chosen = [self._weak[i] for i in drawn]
         for _ in range(config.strong):
-            wanted = self._shockable and rng.random() < config.p_shockable
+            wanted = bool(self._shockable) and rng.random() < config.p_shockable
+            at_onset.append(wanted)
             pool = self._shockable if wanted else range(len(self._strong))
             chosen.append(self._strong[pool[int(rng.integers(len(pool)))]])
-        return crop_batch(chosen, rng, config.augment, self._noises).tensors()
+        return crop_batch(chosen, at_onset, rng, config.augment, self._noises).tensors()
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         """See `rhythm_loss`."""
@@ -208,7 +210,9 @@ def _check(config: RhythmConfig, data: RhythmData) -> None:
 
 
 def _hinted(record: RhythmRecord) -> Hinted:
-    return Hinted(record, hints_of(record.x_mv, record.n_hops))
+    certain = is_shockable(record).astype(np.int8)
+    onsets = np.flatnonzero(np.diff(certain, prepend=0) > 0)
+    return Hinted(record, hints_of(record.x_mv, record.n_hops), onsets)
 
 
 def is_shockable(record: RhythmRecord) -> NDArray[np.bool_]:
