@@ -23,7 +23,15 @@ from training.datasets.rhythm_sets import RhythmData, read_rhythm_data
 from training.loop import BEST, Say, Task, fit
 from training.models import build_model
 from training.run_folder import RunFolder, provenance
-from training.runs import BeatRun, RhythmRun, RunConfig, beat_data, fields_of, rhythm_task
+from training.runs import (
+    BeatRun,
+    RhythmRun,
+    RunConfig,
+    beat_data,
+    config_of,
+    fields_of,
+    rhythm_task,
+)
 from training.tasks.beat_choice import chosen_thresholds
 from training.tasks.ecg_beat import BeatTask, average_precision, class_figures
 from training.tasks.ecg_rhythm import is_shockable
@@ -204,10 +212,10 @@ def run_in(
     """A run without these patients in the work's folder; one that was begun there goes on."""
     run = RunFolder(work.out / name)
     of = TaskName.ECG_BEAT if isinstance(config, BeatRun) else TaskName.ECG_RHYTHM
-    fields = fields_of(of, config, group)
     if not run.has("config.json"):
-        run.create(fields, provenance(work.command, entries))
-    if run.config != json.loads(json.dumps(fields)) or run.provenance["data"] != entries:
+        run.create(fields_of(of, config, group), provenance(work.command, entries))
+    same = config_of(run) == config and run.config.get("leave") == list(group)
+    if not same or run.provenance["data"] != entries:
         raise InputError(
             f"{run.path}: is a run of another configuration or other recordings: give --out a "
             "new folder"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -209,21 +209,10 @@ def _task_of(
     if isinstance(config, BeatRun):
         beats = beat_data(config.task, data_dir, say)
         hold_out = (*config.task.hold_out, *leave)
-        _check_patients(hold_out, (one.patient for one in beats.first_leads), data_dir)
         return BeatTask(replace(config.task, hold_out=hold_out), beats), beats.entries
     data = read_rhythm_data(data_dir)
     _say_skipped(data, say)
-    _check_patients(leave, (one.patient for one in data.train_strong), data_dir)
     return rhythm_task(config.task, data.without(leave) if leave else data), data.entries
-
-
-def _check_patients(wanted: Sequence[str], there: Iterable[str], data_dir: Path) -> None:
-    """Who is to be held out has to be there: else they would not be, and nobody would know."""
-    missing = sorted(set(wanted) - set(there))
-    if missing:
-        raise InputError(
-            f"{data_dir}: no annotated record to train on is of {', '.join(missing)}"
-        )
 
 
 def _finish(learned: Task, config: RunConfig, run: RunFolder, say: Say) -> None:

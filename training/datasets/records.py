@@ -77,3 +77,18 @@ def left_out(folder: Path, names: Iterable[str], why: str) -> list[str]:
     shown = ", ".join(listed[:_SHOWN])
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return [f"{folder}: {why}: {shown}{more}"]
+
+
+def check_patients(wanted: Iterable[str], there: Iterable[str]) -> None:
+    """Who is to be held out has to be there: else they would not be, and nobody would know.
+
+    Raises
+    ------
+    InputError
+        Somebody is not.
+    """
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise InputError(
+            f"no annotated record to train on is of {', '.join(missing)}: nobody to hold out"
+        )

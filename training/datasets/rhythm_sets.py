@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from training.augment import Crop
 from training.datasets.records import (
     NEVER_TRAINED,
+    check_patients,
     files_of,
     left_out,
     open_ecg,
@@ -52,8 +53,15 @@ class RhythmData:
     skipped: list[str] = field(default_factory=list)  # a line each
 
     def without(self, names: Sequence[str]) -> "RhythmData":
-        """The same with these annotated records held out in place of the others."""
+        """The same with these patients' annotated records held out in place of the others.
+
+        Raises
+        ------
+        InputError
+            One of them has none.
+        """
         everything = [*self.train_strong, *self.held_out_strong]
+        check_patients(names, (one.patient for one in everything))
         kept = [one for one in everything if one.patient not in names]
         first_leads: dict[str, RhythmRecord] = {}
         for one in everything:

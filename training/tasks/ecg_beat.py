@@ -19,6 +19,7 @@ from torch.nn import functional
 from edge.inference import Model
 from training.datasets.beat_sets import BeatData, WeakBeats
 from training.datasets.beats import CLASSES, BeatSet
+from training.datasets.records import check_patients
 from training.models import build_model
 from training.ranges import Amount, Count, Positive, Share, Whole
 from training.tasks.beat_augment import BeatAugmentConfig, altered
@@ -62,7 +63,8 @@ class BeatTask:
     Raises
     ------
     InputError
-        Nobody is left to train on, or thresholds that are not for S, V and F.
+        Nobody is left to train on, somebody to hold out is not there, or thresholds are not
+        for S, V and F.
     """
 
     name: Final = Task.ECG_BEAT
@@ -73,6 +75,7 @@ class BeatTask:
                 f"task.thresholds: expected one each for {', '.join(TOLD)}, got "
                 f"{', '.join(config.thresholds)}"
             )
+        check_patients(config.hold_out, (one.patient for one in data.first_leads))
         self._config = config
         train = [one for one in data.sets if one.patient not in config.hold_out]
         held_out = [one for one in data.first_leads if one.patient in config.hold_out]
