@@ -66,6 +66,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     # Numbers stay current for the length of a test, on a slow machine too.
     async with stage_on(start_feed, own_mosquitto, browser, stale_after_s=120) as stage:
+        stage.page.set_default_timeout(90_000)
         yield stage
         assert stage.errors == []
 
@@ -207,6 +208,55 @@ async def test_classes_differ_in_shape_and_not_in_letter_alone(stage: Stage) -> 
     for i, one in enumerate(masks):
         for other in masks[i + 1 :]:
             assert (one ^ other).sum() > 0.1 * max(one.sum(), other.sum())
+
+
+async def test_nothing_of_the_sweep_before_is_left_standing(stage: Stage) -> None:
+    # Beats that come late, a strip that is drawn anew: between the sweep and what it has not
+    # reached yet there is nothing, in all its lap.
+    left = await stage.page.evaluate(
+        """async () => {
+          const { Strip } = await import("/static/js/strip.js");
+          const box = document.createElement("div");
+          const [canvas, grid, lane] = [1, 2, 3].map(() => document.createElement("canvas"));
+          for (const one of [canvas, grid, lane]) [one.width, one.height] = [317, 120];
+          document.body.append(box);
+          box.append(canvas, grid, lane);
+          const strip = new Strip(canvas, grid, lane, { gain: grid, over: grid });
+          strip.resize();
+          const left = [];
+          const n = 24;
+          for (let k = 0; k < 150; k++) {
+            const start = k * n;
+            const counts = Array.from({ length: n }, (_, i) => (i % 2 ? 2000 : -2000));
+            const late = [20, 150, 300, 420].map((ago) => start - ago).filter((at) => at > 0);
+            strip.accept({
+              stream: "1", fs: 120, unit: "mV", unit_per_count: 0.001, lead_off: 0,
+              runs: [{ start, counts: [counts] }], injected: false,
+              beats: late.map((at) => ({ at, label: "V", activation: [1, 1, 1] })),
+              opinions: [{ at: start, values: { af: 0.5 } }],
+              readings: [{ at: start, good: k % 3 > 0 }],
+            }, 0);
+            strip.frame(1000 + k * 200);
+            if (k % 5 === 4) strip.redraw();
+            if (strip.drawnTo == null) continue;
+            const { axis, drawnTo, rem } = strip;
+            const pixel = Math.ceil(1 / axis.step);
+            const letter = Math.ceil((0.6 * rem) / axis.step);
+            const [from, to] = [drawnTo + letter + pixel, drawnTo + axis.gap - pixel];
+            if (to <= from) throw new Error("no gap to look into");
+            for (const one of [canvas, lane]) {
+              for (const [x0, x1] of axis.spans(from, to)) {
+                const { data } = one.getContext("2d").getImageData(x0, 0, x1 - x0, 120);
+                if (data.some((value, i) => i % 4 === 3 && value > 0)) left.push([k, x0, x1]);
+              }
+            }
+          }
+          return [left, strip.drawnTo];
+        }"""
+    )
+    residues, drawn_to = left
+    assert drawn_to > 2000  # several laps
+    assert residues == []
 
 
 async def test_what_spoke_for_a_ventricular_beat_is_shaded_behind_it(stage: Stage) -> None:

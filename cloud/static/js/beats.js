@@ -3,7 +3,7 @@
 
 const WINDOW_S = [0.4, 0.6]; // of the activation, before and after the R peak
 const MAX_SHADE = 0.28; // the trace in front of it must stay the brightest
-const KEPT = 400;
+const KEPT = 120;
 const PLAIN = new Set(["N", "Q"]);
 // In half widths about the middle, y down.
 const SHAPES = {

@@ -35,4 +35,23 @@ export class Samples {
     }
     return values;
   }
+
+  /** One line through a stretch, broken where samples are missing and at the right edge. */
+  draw(context, lead, from, to, x, y) {
+    context.lineJoin = "round";
+    context.beginPath();
+    let pen = false;
+    let lastX = -1;
+    for (let p = Math.max(from, this.first); p <= Math.min(to, this.end - 1); p++) {
+      const value = this.at(lead, p);
+      const here = x(p);
+      if (Number.isNaN(value) || here < lastX) pen = false;
+      lastX = here;
+      if (Number.isNaN(value)) continue;
+      if (pen) context.lineTo(here, y(value));
+      else context.moveTo(here, y(value));
+      pen = true;
+    }
+    context.stroke();
+  }
 }

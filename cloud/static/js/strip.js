@@ -13,6 +13,7 @@ import { Samples } from "./samples.js";
 
 const MM_PER_REM = 4.23; // one mm is 3.78 px at 16 px a rem: life size on a common screen
 const KEPT_S = 40;
+const LETTER_HALF_REM = 0.6;
 const SILENT_MS = 2500;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -125,8 +126,9 @@ export class Strip {
   #mark(beat) {
     const stretch = this.beats.add(beat);
     if (!stretch || this.drawnTo == null || !this.gain) return;
-    if (beat.activation) this.#repaint(...stretch);
-    else if (beat.at > this.#oldest() && beat.at <= this.drawnTo) this.#letter(beat);
+    const [from, to] = beat.activation ? stretch
+      : [beat.at - this.#reach(), beat.at + this.#reach()];
+    if (from < this.drawnTo) this.#repaint(from, to);
   }
 
   #advance(elapsed) {
@@ -148,11 +150,6 @@ export class Strip {
     return Math.max(this.samples.first, this.drawnTo - this.axis.window + this.axis.gap);
   }
 
-  #y(value) {
-    const px = this.gain.mm * this.mm;
-    return this.base - value * px;
-  }
-
   clear() {
     if (this.width) this.canvas.getContext("2d").clearRect(0, 0, this.width, this.height);
     this.lane.clear();
@@ -163,8 +160,8 @@ export class Strip {
     if (this.playhead == null || !this.width || !this.gain) return;
     this.clear();
     this.drawnTo = Math.floor(this.playhead);
-    this.#paint(this.#oldest(), this.drawnTo);
-    this.#paintLane(this.#oldest(), this.drawnTo);
+    this.#repaint(-Infinity, Infinity);
+    this.#paintLane(-Infinity, Infinity);
   }
 
   #draw() {
@@ -190,19 +187,26 @@ export class Strip {
     for (const beat of this.beats.between(from, to)) this.#letter(beat);
   }
 
+  /** Samples from a letter's middle to its edge. */
+  #reach() {
+    return Math.ceil((this.rem * LETTER_HALF_REM) / this.axis.step);
+  }
+
   /** A stretch that has been drawn already, anew. */
   #repaint(from, to) {
-    [from, to] = [Math.max(Math.floor(from), this.#oldest()), Math.min(to, this.drawnTo)];
+    const { step, gap } = this.axis;
+    const reach = this.#reach();
+    const pixel = Math.ceil(1 / step);
+    // Nothing may reach into what is wiped already: it would stand there for a whole sweep.
+    from = Math.max(Math.floor(from), this.#oldest() + pixel);
+    to = Math.min(to, this.drawnTo + Math.min(reach, gap - pixel)); // a letter's second half
     const context = this.canvas.getContext("2d");
     context.save();
     context.beginPath();
-    for (const [x0, x1] of this.axis.spans(from, to)) {
-      context.rect(x0, 0, x1 - x0, this.height);
-    }
+    for (const [x0, x1] of this.axis.spans(from, to)) context.rect(x0, 0, x1 - x0, this.height);
     context.clip();
     context.clearRect(0, 0, this.width, this.height);
-    const half = Math.ceil(this.rem / this.axis.step); // of a letter that reaches into it
-    this.#paint(from - half, to + half);
+    this.#paint(from - reach, Math.min(to + reach, this.drawnTo));
     context.restore();
   }
 
@@ -215,7 +219,7 @@ export class Strip {
 
   #wipe(from, to) {
     const context = this.canvas.getContext("2d");
-    const half = this.rem * 0.6;
+    const half = this.rem * LETTER_HALF_REM;
     const ahead = half / this.axis.step - this.axis.window;
     // A letter goes as a whole, not slice by slice.
     for (const { at } of this.beats.between(from + ahead, to + ahead)) {
@@ -234,22 +238,9 @@ export class Strip {
     const context = this.canvas.getContext("2d");
     context.strokeStyle = this.ink("--trace");
     context.lineWidth = Math.max(1.2, this.rem / 11);
-    context.lineJoin = "round";
-    context.beginPath();
-    let pen = false;
-    let lastX = -1;
-    for (let p = Math.max(from, this.samples.first); p <= Math.min(to, this.samples.end - 1); p++) {
-      const value = this.samples.at(this.lead, p);
-      const x = this.axis.x(p);
-      if (Number.isNaN(value) || x < lastX) pen = false;
-      lastX = x;
-      if (Number.isNaN(value)) continue;
-      const y = Math.min(this.height - this.markRow, Math.max(1, this.#y(value)));
-      if (pen) context.lineTo(x, y);
-      else context.moveTo(x, y);
-      pen = true;
-    }
-    context.stroke();
+    const row = this.height - this.markRow;
+    const y = (value) => Math.min(row, Math.max(1, this.base - value * this.gain.mm * this.mm));
+    this.samples.draw(context, this.lead, from, to, (position) => this.axis.x(position), y);
   }
 
   #letterX(at) {
