@@ -7,7 +7,9 @@ stream. Its weights are in the bundle's manifest; without weights, the label is 
 the largest mean.
 
 Features, in order, for probabilities p of the five rhythms in the order of `Rhythm`:
-mean, largest, last and standard deviation of each (4 x 5), then log(1 + seconds).
+mean of log(p + `FLOOR`), mean of p, and largest p of each (3 x 5). The first is how well the
+whole recording is that rhythm, the last whether any of it is: one ectopic beat makes a
+recording "other".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +27,8 @@ LABELS: Final = (
 )  # fmt: skip
 """What a recording can be labelled; a shockable one is `other` here."""
 
-N_FEATURES: Final = 4 * len(RHYTHMS) + 1
+N_FEATURES: Final = 3 * len(RHYTHMS)
+FLOOR: Final = 1e-5  # what is told is rounded, and no certainty is endless
 
 
 def features(p: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -38,8 +41,9 @@ def features(p: NDArray[np.float32]) -> NDArray[np.float64]:
     if p.ndim != 2 or p.shape[1] != len(RHYTHMS) or len(p) == 0:
         raise ContractError(f"features: expected (n >= 1, {len(RHYTHMS)}), got {p.shape}")
     stream = np.asarray(p, np.float64)
-    parts = [stream.mean(axis=0), stream.max(axis=0), stream[-1], stream.std(axis=0)]
-    return np.concatenate([*parts, [np.log1p(len(stream))]])
+    return np.concatenate(
+        [np.log(stream + FLOOR).mean(axis=0), stream.mean(axis=0), stream.max(axis=0)]
+    )
 
 
 def record_label(

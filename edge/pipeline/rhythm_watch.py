@@ -112,7 +112,7 @@ class RhythmWatch:
                 sample=sample,
                 time_ns=utc_of(sample),
                 labels=tuple(label.value for label in self._model.labels),
-                values=tuple(round(value, 4) for value in self._newest),
+                values=tuple(round(value, 6) for value in self._newest),
             )
         ]
 

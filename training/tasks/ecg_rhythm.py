@@ -35,7 +35,7 @@ from vitalwire.errors import InputError
 
 SECOND: Final = 5  # hops: probabilities are told once a second
 SETTLE_S: Final = 4  # told seconds of a record that the temperature is not fitted on
-RECORD_PENALTY: Final = 0.02  # on the squared weights of the record's label
+RECORD_PENALTY: Final = 0.01  # on the squared weights of the record's label
 RECORD_LABELS: Final = (Rhythm.NORMAL, Rhythm.AF, Rhythm.OTHER, Rhythm.NOISE)
 AGREED: Final = 8  # annotated records that an export is scored on, where none has one label
 
