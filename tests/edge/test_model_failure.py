@@ -36,7 +36,9 @@ class Failing:
 
     def run(self, inputs: Arrays) -> Arrays:
         n = len(next(iter(inputs.values())))
-        probability = np.eye(len(BeatClass), dtype=np.float32)[[list(BeatClass).index(BeatClass.V)] * n]
+        probability = np.eye(len(BeatClass), dtype=np.float32)[
+            [list(BeatClass).index(BeatClass.V)] * n
+        ]
         self._calls += 1
         if self._calls % 6 == 0:
             raise RuntimeError("Internal: out of memory")

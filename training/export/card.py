@@ -1,7 +1,7 @@
 """`card.md`: what a clinician and an engineer should know of a model before it runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from string import Template
 from typing import Any, Final
 
@@ -42,7 +42,10 @@ $decisions
 
 $figures
 
-## Where it is known to fail
+## Where it fails, or may
+
+Each follows from what it learned from, or is known of models of this kind; unless a figure
+above tells of it, how often it happens with this one has not been counted.
 
 $failures
 
@@ -50,7 +53,8 @@ $failures
 
 $data
 
-No test record was used to train it, to choose among models, or to set a threshold.
+It learned from these; a part that was kept back chose among its versions and set its
+thresholds. A figure over records that it learned from would be too kind.
 
 ## The files
 
@@ -145,17 +149,25 @@ class Figure:
     high: float | None = None
 
 
-def render(
-    fields: Mapping[str, Any], evaluated: Mapping[str, Figure], refused: Sequence[str]
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What `vitalwire evaluate` said of the gateway with this model."""
+
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    scopes: tuple[str, ...] = ()  # a sentence each: over which records
+
+
+NOT_EVALUATED: Final = Evaluation()
+
+
+def render(fields: Mapping[str, Any], evaluated: Evaluation, refused: Sequence[str]) -> str:
     """The card of a manifest that is about to be written.
 
     Parameters
     ----------
     fields : mapping
         Of the manifest; of `files` only their names, gates and sizes are used.
-    evaluated : mapping
-        Of the gateway's own output on records that were not trained on.
+    evaluated : Evaluation
     refused : sequence of str
         What became of the files that are not there.
     """
@@ -209,39 +221,38 @@ def _decisions(fields: Mapping[str, Any]) -> str:
     return "\n".join(lines) or "No threshold belongs to it."
 
 
-def _figures(own: Mapping[str, float | None], evaluated: Mapping[str, Figure]) -> str:
+def _figures(own: Mapping[str, float | None], evaluated: Evaluation) -> str:
     rows = [
         f"| {_WHAT[key]} | {one.value:.2f} | {_between(one)} |"
-        for key, one in evaluated.items()
+        for key, one in evaluated.figures.items()
     ]
-    parts = []
     if rows:
-        parts += [
-            (
-                "On the gateway's own output, records of people whom it never learned from, in "
-                "percent unless said otherwise, with 95 % intervals:"
-            ),
-            "\n".join(["| figure | value | 95 % |", "|---|---|---|", *rows]),
-        ]
-    else:
-        parts.append(
-            "It has not been evaluated on test records yet: `vitalwire evaluate "
-            "TASK --bundle THIS --json`, then export again with `--evaluated`."
+        about = (
+            "Of what the gateway itself says with this model, in percent unless said "
+            f"otherwise, with 95 % intervals. {' '.join(evaluated.scopes)}"
         )
+        parts = [about, "\n".join(["| figure | value | 95 % |", "|---|---|---|", *rows])]
+    else:
+        none = (
+            "It has not been evaluated on test records yet: `vitalwire evaluate TASK --bundle "
+            "THIS --json`, then `vitalwire export RUN --keep-files --evaluated JSON`."
+        )
+        parts = [none]
     told = [
         f"| `{key}` | {value:.2f} |" for key, value in own.items()
-        if value is not None and key not in evaluated and not _is_bound(key)
+        if value is not None and not _is_evaluated(key)
     ]  # fmt: skip
     if told:
-        parts += [
-            "On validation records, which chose among its versions and are therefore too kind:",
-            "\n".join(["| figure | value |", "|---|---|", *told]),
-        ]
+        about = (
+            "On records that were kept back, which chose among its versions and are therefore "
+            "too kind:"
+        )
+        parts += [about, "\n".join(["| figure | value |", "|---|---|", *told])]
     return "\n\n".join(parts)
 
 
-def _is_bound(key: str) -> bool:
-    return key == "mflop_per_s" or key.endswith(("_low", "_high"))
+def _is_evaluated(key: str) -> bool:
+    return key == "mflop_per_s" or key.removesuffix("_low").removesuffix("_high") in _WHAT
 
 
 def _between(figure: Figure) -> str:

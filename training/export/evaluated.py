@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.export.card import FIGURES, Figure
+from training.export.card import FIGURES, Evaluation, Figure
 from vitalwire.errors import InputError
 
 
-def read_evaluations(paths: Sequence[Path]) -> dict[str, Figure]:
+def read_evaluations(paths: Sequence[Path]) -> Evaluation:
     """The figures in these files, by name; a later file's stand above an earlier one's.
 
     Raises
@@ -18,22 +18,32 @@ def read_evaluations(paths: Sequence[Path]) -> dict[str, Figure]:
         A file cannot be read, or holds no figure of an evaluation.
     """
     figures: dict[str, Figure] = {}
+    scopes: list[str] = []
     for path in paths:
-        found = figures_of(_read(path))
+        fields = _read(path)
+        found = figures_of(fields)
         if not found:
             raise InputError(
                 f"{path}: no figure of an evaluation in it: expected the output of `vitalwire "
                 "evaluate ecg-beat --json` or `ecg-rhythm --json`"
             )
         figures |= found
-    return figures
+        scopes += scopes_of(fields)
+    return Evaluation(figures, tuple(dict.fromkeys(scopes)))
 
 
 def figures_of(fields: Mapping[str, Any]) -> dict[str, Figure]:
-    """Those of `FIGURES` that an evaluation has; `X_ci` beside `X` is its interval."""
+    """Those of `FIGURES` that an evaluation has; `X_ci` beside `X` is its interval.
+
+    Of an evaluation over all of MIT-BIH the part counts that nothing was learned from, DS2.
+    """
+    if _is_number(_at(fields, ["ds2", "qrs", "se"])):
+        fields = fields["ds2"]
     figures = {}
     for name in FIGURES:
         *parents, last = name.split(".")
+        if parents == ["shockable"]:
+            parents.append("rhythm_model")
         value = _at(fields, [*parents, last])
         if not _is_number(value):
             continue
@@ -44,6 +54,30 @@ def figures_of(fields: Mapping[str, Any]) -> dict[str, Figure]:
         low, high = bounds if has else (None, None)
         figures[name] = Figure(value, low, high)
     return figures
+
+
+def scopes_of(fields: Mapping[str, Any]) -> list[str]:
+    """Over which records an evaluation went, a sentence for each of its sets."""
+    scopes = []
+    if _is_number(_at(fields, ["ds2", "qrs", "se"])):
+        scopes.append("Beats: the records of MIT-BIH's DS2.")
+    elif isinstance(records := fields.get("per_record"), dict):
+        scopes.append(f"Beats: {len(records)} records; compare them with the data below.")
+    if isinstance(fields.get("challenge2017"), dict):
+        part = (
+            "the test fifth"
+            if fields.get("left_out_of_challenge2017")
+            else "all that was given"
+        )
+        scopes.append(f"Whole recordings: {part} of CinC 2017's.")
+    if isinstance(fields.get("shockable"), dict):
+        scopes.append(
+            "Shockable: each record by a model that was trained without its patient, not by "
+            "this one."
+            if fields.get("folds")
+            else "Shockable: by this model; compare the records with the data below."
+        )
+    return scopes
 
 
 def flat(figures: Mapping[str, Figure]) -> dict[str, float | None]:

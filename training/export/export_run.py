@@ -13,7 +13,7 @@ from edge.inference import Model
 from edge.stages.model_signal import HIGH_HZ, LOW_HZ, MODEL_FS_HZ
 from training.arithmetic import mflop_per_s
 from training.export import card, formats
-from training.export.card import Figure
+from training.export.card import NOT_EVALUATED, Evaluation
 from training.export.evaluated import flat
 from training.export.folder import check_target, replaced
 from training.export.gates import Gates, Verdict
@@ -106,7 +106,7 @@ def export_run(
     out: Path,
     *,
     version: int = 1,
-    evaluated: Mapping[str, Figure] = {},
+    evaluated: Evaluation = NOT_EVALUATED,
     only: Collection[str] = tuple(NAMES.values()),
     say: Say = print,
 ) -> Exported:
@@ -166,12 +166,12 @@ def make_files(
 
 
 def manifest_fields(
-    trained: Trained, graph: Graph, version: int, evaluated: Mapping[str, Figure]
+    trained: Trained, graph: Graph, version: int, evaluated: Evaluation
 ) -> dict[str, Any]:
     """All of a manifest but its files and their gates."""
     facts = trained.facts
     figures = dict(facts.get("figures", {}))
-    figures |= {"mflop_per_s": mflop_per_s(graph), **flat(evaluated)}
+    figures |= {"mflop_per_s": mflop_per_s(graph), **flat(evaluated.figures)}
     return {
         "task": graph.task,
         "version": version,
@@ -203,7 +203,7 @@ def write_bundle(
     out: Path,
     fields: Mapping[str, Any],
     kept: Sequence[Made],
-    evaluated: Mapping[str, Figure],
+    evaluated: Evaluation,
     refused: Mapping[str, str],
 ) -> Exported:
     """The folder, whole or not at all."""

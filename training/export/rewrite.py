@@ -1,9 +1,8 @@
 """The model files stay, manifest and card are made anew: after an evaluation of the bundle."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from training.export.card import Figure
+from training.export.card import Evaluation
 from training.export.export_run import (
     Exported,
     Made,
@@ -23,7 +22,7 @@ def rewrite(
     out: Path,
     *,
     version: int,
-    evaluated: Mapping[str, Figure],
+    evaluated: Evaluation,
 ) -> Exported:
     """Manifest and card of the bundle in `out` from the run that it was made of.
 

@@ -62,7 +62,7 @@ class RhythmTask:
     Raises
     ------
     InputError
-        There is no record of a kind that batches are made of.
+        There is no record of a kind that batches are made of, or `init` is of another model.
     """
 
     name: Final = Task.ECG_RHYTHM
@@ -72,6 +72,8 @@ class RhythmTask:
     ) -> None:
         _check(config, data)
         self._config, self._data, self._init = config, data, init
+        if init is not None:
+            self.build()  # fits, or says so before a run begins
         model = build_model(Task.ECG_RHYTHM, config.model, config.sizes)
         self._n_state = int(getattr(model, "n_state", 0))  # 0: a model of windows
         self._weak = [_hinted(one) for one in data.train_weak]
