@@ -33,8 +33,12 @@ def text(task: str, report: Mapping[str, Any]) -> str:
     return "\n\n".join(markdown(table) for table in _tables(task, report))
 
 
-def write_results(task: str, report: Mapping[str, Any]) -> None:
+def write_results(task: str, report: Mapping[str, Any], asked: str = "") -> None:
     """Put the figures into `docs/results.md`, in a section of their own.
+
+    Parameters
+    ----------
+    asked : options of the command, as they stand behind `--data`
 
     Raises
     ------
@@ -48,7 +52,7 @@ def write_results(task: str, report: Mapping[str, Any]) -> None:
         "ecg-rhythm-folds": "Shockable rhythm, each record by a model that never saw it",
     }[name]
     words = _BEAT_WORDS if task == "ecg-beat" else _RHYTHM_WORDS
-    extra = " --shockable-folds FOLDS" if folds else ""
+    extra = f"{' --shockable-folds FOLDS' if folds else ''}{f' {asked}' if asked else ''}"
     tables = [*_tables(task, report), *_record_tables(report)]
     models = "; ".join(f"`{one}`" for one in report["bundles"].values())
     write_section(

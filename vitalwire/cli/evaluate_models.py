@@ -66,7 +66,8 @@ def ecg_beat(
     options = BeatOptions(second_lead, SNRS_DB if snr else (), annotated)
     names = named_records(records)
     figures = evaluate_beat(data, names, load, options=options, track=progress)
-    _tell("ecg-beat", figures, report, results, as_json)
+    asked = _words(("--records", records), ("--second-lead", second_lead), ("--snr", snr))
+    _tell("ecg-beat", figures, report, asked if results else None, as_json)
 
 
 def ecg_rhythm(
@@ -110,11 +111,19 @@ def ecg_rhythm(
     names = [ALL] if records == ALL else named_records(records)
     folds = None if shockable_folds is None else read_folds(shockable_folds, load)
     figures = evaluate_rhythm(data, names, load, folds=folds, track=progress)
-    _tell("ecg-rhythm", figures, report, results, as_json)
+    asked = _words(("--records", records))
+    _tell("ecg-rhythm", figures, report, asked if results else None, as_json)
+
+
+def _words(*options: tuple[str, str | bool | None]) -> str:
+    """The options that were given, as they were typed."""
+    return " ".join(
+        name if value is True else f"{name} {value}" for name, value in options if value
+    )
 
 
 def _tell(
-    task: str, figures: dict[str, Any], page: Path | None, results: bool, as_json: bool
+    task: str, figures: dict[str, Any], page: Path | None, asked: str | None, as_json: bool
 ) -> None:
     from training.scoring import telling
     from training.scoring.page import write_page
@@ -126,8 +135,8 @@ def _tell(
     if page is not None:
         write_page(page, figures)
         typer.echo(f"wrote {page}", err=True)
-    if results:
-        telling.write_results(task, figures)
+    if asked is not None:
+        telling.write_results(task, figures, asked)
     if as_json:
         print_json(figures)
 

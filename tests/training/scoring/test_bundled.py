@@ -109,7 +109,8 @@ def test_the_beat_command(beat_bundle: Path, rhythm_bundle: Path, tmp_path: Path
     write_unknown_code(tmp_path / "records", "bad")
     done = evaluate(
         tmp_path, "ecg-beat", "--data", "records", "--bundle", str(beat_bundle),
-        "--beside", str(rhythm_bundle), "--report", "page.html", "--results", "--json",
+        "--beside", str(rhythm_bundle), "--second-lead", "--report", "page.html",
+        "--results", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
@@ -118,7 +119,9 @@ def test_the_beat_command(beat_bundle: Path, rhythm_bundle: Path, tmp_path: Path
     assert [one["record"] for one in report["skipped"]] == ["bad"]
     assert "not scored: record bad: unknown annotation symbols ['nan']" in done.stderr
     assert "EC57" in (tmp_path / "page.html").read_text()
-    assert "## Beats (EC57)" in (docs / "results.md").read_text()
+    results = (docs / "results.md").read_text()
+    assert "## Beats (EC57)" in results
+    assert "--data $VITALWIRE_DATA --second-lead --results`" in results
     log = (docs / "test-set-log.md").read_text()
     assert "DS2 (1): VEB Se" in log
     assert read_manifest(beat_bundle)[1][:12] in log
