@@ -133,7 +133,11 @@ def config_of(run: RunFolder) -> RunConfig:
     path = run.path / "config.json"
     if fields.get("task") not in [one.value for one in _KINDS]:
         raise InputError(f"{path}: expected a run of a task, got {fields.get('task')!r}")
-    return _checked(_KINDS[TaskName(fields["task"])], fields.get("config", {}), path)
+    if not isinstance(
+        fields.get("config"), dict
+    ):  # nothing is a configuration too: the defaults
+        raise InputError(f"{path}: expected the run's configuration under `config`, got none")
+    return _checked(_KINDS[TaskName(fields["task"])], fields["config"], path)
 
 
 def load_model(run: RunFolder) -> nn.Module:

@@ -89,7 +89,6 @@ def test_what_cannot_be_used_costs_a_line_and_nothing_else(made: Path) -> None:
     replace(annotated(), marks=[(1.0, "+", "(N")]).write(mitdb, "rhythms")
     replace(annotated(), beats=()).write(mitdb, "flat")
     replace(annotated(), fs=50).write(mitdb, "slow")
-    replace(annotated(), marks=[(1.0, "N", ""), (2.0, "@", "")]).write(mitdb, "symbols")
     Made(1 / FS, marks=[(0.0, "N", "")]).write(mitdb, "onesample")
     broken = labelled_name("train", 12)
     Made(LABELLED_S).write(challenge, broken)
@@ -98,11 +97,11 @@ def test_what_cannot_be_used_costs_a_line_and_nothing_else(made: Path) -> None:
     with (challenge / "REFERENCE.csv").open("a") as file:
         file.write(f"{broken},A\n{gone},N\n")
     data = read_beat_data(made)
-    for name in ("bare", "rhythms", "flat", "slow", "symbols", "onesample", broken, gone):
+    for name in ("bare", "rhythms", "flat", "slow", "onesample", broken, gone):
         lines = [line for line in data.skipped if name in line]
         assert len(lines) == 1, (name, data.skipped)
         assert "\n" not in lines[0]
-    assert len(data.skipped) == 8
+    assert len(data.skipped) == 7
     assert [one.name for one in data.sets] == [one.name for one in before.sets]
     assert len(data.weak.beat) == len(before.weak.beat)
 

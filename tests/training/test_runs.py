@@ -184,3 +184,13 @@ def test_half_a_folder_is_no_run(tmp_path: Path) -> None:
     run.create({"task": "eeg-seizure"}, {})
     with pytest.raises(InputError, match="expected a run of a task, got 'eeg-seizure'"):
         runs.config_of(run)
+
+
+@pytest.mark.parametrize("config", [None, [], "tcn"])
+def test_a_run_without_a_configuration_is_not_one_of_defaults(
+    tmp_path: Path, config: object
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.create({"task": "ecg-beat", "leave": [], "config": config}, {})
+    with pytest.raises(InputError, match="expected the run's configuration"):
+        runs.config_of(run)
