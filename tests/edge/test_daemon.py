@@ -326,6 +326,12 @@ def test_a_full_disk_loses_nothing(
             "the end of the alarm",
         )
         client.wait_for_alarm("lead_off", "start")
+        # The last beat waits for the next one, to be classified: a goodbye says none comes.
+        client.say(Leaf.STATUS, online=False, reason="end of recording")
+        wait_until(
+            lambda: any(one.topic.endswith("/status") for one in records_of_log(small_disk)),
+            "the goodbye in the log",
+        )
         assert process.stop() == 0, process.log[-3000:]
         assert "Traceback" not in process.log
         outputs = offline_outputs(small_disk)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.delivery.render import render
+from edge.delivery.render import is_kept, render
 from edge.delivery.sinks.base import Sink
 from edge.delivery.sinks.influx import InfluxSink
 from edge.delivery.sinks.influx1 import Influx1Sink
@@ -91,12 +91,20 @@ def wait_for_the_end(daemon: GatewayProcess, store_has_it: Callable[[], bool]) -
 
 
 def lines_of(outputs: list[Output]) -> list[str]:
-    rendered = [render(output.event, SITE, output.patient) for output in outputs]
+    rendered = [
+        render(output.event, SITE, output.patient)
+        for output in outputs
+        if is_kept(output.event)
+    ]
     return [entry.line for entry in rendered if entry.line]
 
 
 def deliver(sink: Sink, outputs: list[Output]) -> None:
-    entries = [render(output.event, SITE, output.patient) for output in outputs]
+    entries = [
+        render(output.event, SITE, output.patient)
+        for output in outputs
+        if is_kept(output.event)
+    ]
     asyncio.run(sink.deliver([entry for entry in entries if entry.line]))
     sink.close()
 

@@ -116,7 +116,7 @@ def test_golden_text() -> None:
     beat = Beat("w1", Signal.ECG, 7, 100, 5, BeatClass.Q, None, 0.5)
     assert messages.dump_event(beat) == (
         b'{"type":"beat","device":"w1","signal":"ecg","stream_id":7,"sample":100,"time_ns":5,'
-        b'"label":"Q","rr_s":null,"amplitude_mv":0.5}'
+        b'"label":"Q","rr_s":null,"amplitude_mv":0.5,"probability":null,"activation":[]}'
     )
 
 

@@ -1,6 +1,6 @@
 """From a path to results: a recording, or the streams of a chunk log."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edge.chunklog.reader import open_reader
@@ -27,9 +27,9 @@ def analyze_path(
     site: str | None = None,
     leads: Sequence[str] | None = None,
     lead_state_known: bool = False,
-    models: LoadedModels = NOTHING,
+    load_models: Callable[[], LoadedModels] = lambda: NOTHING,
 ) -> list[StreamResult]:
-    """The pipeline over whatever lies at `path`, with these models.
+    """The pipeline over whatever lies at `path`, with these models: loaded once it can be read.
 
     Raises
     ------
@@ -37,8 +37,9 @@ def analyze_path(
         Nothing that can be read lies there.
     """
     if path.is_dir():
-        return analyze_log(path, site, models)
+        return analyze_log(path, site, load_models)
     recording = open_recording(path, leads=leads)
+    models = load_models()
     return [analyze_recording(recording, lead_state_known=lead_state_known, models=models)]
 
 
@@ -74,7 +75,7 @@ def analyze_recording(
 
 
 def analyze_log(
-    folder: Path, site: str | None, models: LoadedModels = NOTHING
+    folder: Path, site: str | None, load_models: Callable[[], LoadedModels]
 ) -> list[StreamResult]:
     """The pipeline over a gateway's chunk log: with its models, just what the daemon found."""
     results, sites = _streams(records_of_log(folder))
@@ -82,7 +83,7 @@ def analyze_log(
         raise InputError(f"{folder}: has sites {', '.join(sorted(sites))}: choose with --site")
     if site is not None and site not in sites:
         raise InputError(f"{folder}: no site {site!r}; it has {', '.join(sorted(sites))}")
-    chosen = site or next(iter(sites), "home")
+    chosen, models = site or next(iter(sites), "home"), load_models()
     by_device = {key[0]: result for key, result in results.items()}
     for stream in results.values():
         stream.label_weights = _label_weights(models)

@@ -49,7 +49,7 @@ def command(
         site=site,
         leads=parse_leads(leads) if leads else None,
         lead_state_known=lead_state == "known",
-        models=chosen_models(bundle) if classify else NOTHING,
+        load_models=lambda: chosen_models(bundle) if classify else NOTHING,
     )
     for result in results:
         paths = result.write(out)

@@ -77,10 +77,12 @@ def test_a_wfdb_record(data_dir: Path, tmp_path: Path) -> None:
         "232.jsonl", "232.vw", "232_events.tsv",
     ]  # fmt: skip
     marks = wfdb.rdann(str(tmp_path / "232"), "vw")
-    assert len(marks.sample) == summary["beats"] > 180
+    is_beat = np.array([symbol != "+" for symbol in marks.symbol])  # "+" changes the rhythm
+    beats = marks.sample[is_beat]
+    assert len(beats) == summary["beats"] > 180
     assert marks.fs == 360
     assert sorted(marks.sample) == list(marks.sample)
-    nearest = np.abs(reference[:, None] - marks.sample[None, :]).min(axis=1)
+    nearest = np.abs(reference[:, None] - beats[None, :]).min(axis=1)
     assert (nearest <= 0.15 * 360).mean() > 0.99
 
     table = rows(tmp_path / "232_events.tsv")

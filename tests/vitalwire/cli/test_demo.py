@@ -76,9 +76,11 @@ def test_without_the_fault_nothing_is_labelled_as_one() -> None:
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert summary["chunks_lost"] == 0
-    # The recording itself has 4 s without a signal, at 209 s.
-    assert [alarm["kind"] for alarm in summary["alarms"]] == ["flat_signal"]
-    assert not summary["alarms"][0]["evidence"].get("injected")
+    # The recording itself has 4 s without a signal, at 209 s; classes say more beside it.
+    technical = ("flat_signal", "lead_off", "poor_signal", "device_silent")
+    kinds = [alarm["kind"] for alarm in summary["alarms"]]
+    assert [kind for kind in kinds if kind in technical] == ["flat_signal"]
+    assert not any(alarm["evidence"].get("injected") for alarm in summary["alarms"])
     assert "injected on purpose" not in done.stderr
 
 
