@@ -69,7 +69,7 @@ function bars(values) {
   return exhibit("What spoke for the class", `most ${when}`,
     drawing(svg("path", { class: "bars", d: path.join("") }),
       svg("path", { class: "peak", d: `M${0.4 * WIDTH} 0V${HEIGHT}` })),
-    make("span", "ends", make("i", "", "0.4 s before"), make("i", "", "R peak"), make("i", "", "0.6 s after")));
+    make("span", "ends", make("i", "", "0.4 s before"), make("i", "", "R peak"), make("i", "", "0.5 s after")));
 }
 
 /** A probability over time, on an axis of 0 to 1. */
