@@ -28,6 +28,7 @@ MAX_LABELS = 16
 MAX_LABEL = 32
 """Letters of a label."""
 MAX_ACTIVATION = 64
+ROUNDING = 1e-4  # a softmax in float32 may pass one by its last bit
 SUM_TOLERANCE = 0.02  # a quantised model's probabilities do not sum to one exactly
 
 
@@ -190,10 +191,10 @@ def _events(device: str, signal: Signal, payload: bytes) -> StreamEvents:
 
 def _beat(body: bytes) -> Beat:
     beat = messages.load(Beat, body)
-    if beat.probability is not None and not 0 <= beat.probability <= 1:
+    if beat.probability is not None and not _is_share(beat.probability):
         raise WireError(WireReason.BAD_JSON, "Beat: probability: expected 0 to 1")
     row = beat.activation
-    if len(row) > MAX_ACTIVATION or any(not 0 <= value <= 1 for value in row):
+    if len(row) > MAX_ACTIVATION or not all(map(_is_share, row)):
         raise WireError(
             WireReason.BAD_JSON,
             f"Beat: activation: expected at most {MAX_ACTIVATION} values of 0 to 1",
@@ -213,9 +214,13 @@ def _probabilities(body: bytes) -> Probabilities:
         )
     if any(len(label) > MAX_LABEL for label in labels):
         raise WireError(WireReason.BAD_JSON, f"Probabilities: a label over {MAX_LABEL} letters")
-    if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > SUM_TOLERANCE:
+    if not all(map(_is_share, values)) or abs(sum(values) - 1) > SUM_TOLERANCE:
         raise WireError(WireReason.BAD_JSON, "Probabilities: expected 0 to 1, sum 1")
     return said
+
+
+def _is_share(value: float) -> bool:
+    return -ROUNDING <= value <= 1 + ROUNDING
 
 
 def _lines(payload: bytes) -> Iterator[bytes]:

@@ -52,6 +52,15 @@ def test_a_classified_beat_and_the_rhythm_come_with_the_events() -> None:
     assert events == StreamEvents("bed-1", Signal.ECG, (seen,), (), (said,))
 
 
+def test_the_last_bit_of_a_float_costs_no_beat() -> None:
+    seen = beat(5, label=BeatClass.V, probability=1.0000001, activation=(1.0000001, -1e-9))
+    said = replace(probabilities(360), values=(1.0000001, -1e-9, 0.0, 0.0, 0.0))
+    events = inbound.read(
+        TOPICS[6], b"\n".join(messages.dump_event(one) for one in (seen, said))
+    )
+    assert events == StreamEvents("bed-1", Signal.ECG, (seen,), (), (said,))
+
+
 def test_a_beat_of_a_gateway_without_models_is_read_as_ever() -> None:
     line = json.loads(messages.dump_event(beat(5)))
     del line["probability"], line["activation"]
