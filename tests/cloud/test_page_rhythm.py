@@ -283,7 +283,7 @@ async def test_what_spoke_for_a_ventricular_beat_is_shaded_behind_it(stage: Stag
 async def test_evidence_of_a_ventricular_tachycardia(stage: Stage) -> None:
     evidence: Evidence = {
         "rate_bpm": 182.4, "classes": "NVVVVV", "probability": 0.94, "limit_bpm": 100.0,
-        "activation": tuple([0.1] * 8 + [1.0] + [0.2] * 11), "what_is_new": "tomorrow",
+        "activation": tuple([0.1] * 15 + [1.0] + [0.2] * 4), "what_is_new": "tomorrow",
     }  # fmt: skip
     kind = AlarmKind.VENTRICULAR_TACHYCARDIA
     await stage.gateway.say(replace(alarm(kind=kind), evidence=evidence))
@@ -294,7 +294,11 @@ async def test_evidence_of_a_ventricular_tachycardia(stage: Stage) -> None:
     )
     await expect(item.locator(".letters b")).to_have_text(["N", "V", "V", "V", "V", "V"])
     await expect(item.locator(".exhibit").nth(0)).to_contain_text("1 normal, 5 ventricular")
-    await expect(item.locator(".exhibit").nth(1)).to_contain_text("most at the R peak")
+    await expect(item.locator(".exhibit").nth(1)).to_contain_text(
+        "most 0.30 s after the R peak"
+    )
+    line = await item.locator("svg .peak").get_attribute("d")
+    assert line == "M106.7 0V40"  # 0.4 s of 0.9 s
     await expect(item.locator("svg .bars")).to_be_visible()
     await item.locator("summary").click()
     await expect(item.locator("svg .bars")).to_be_hidden()

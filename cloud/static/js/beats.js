@@ -1,7 +1,7 @@
 // Beats on a strip: a letter in a shape of its own for each class, and behind a beat that is
 // not normal what spoke for its class.
 
-const WINDOW_S = [0.4, 0.5]; // of the activation, before and after the R peak
+export const WINDOW_S = [0.4, 0.5]; // of the activation, before and after the R peak
 const MAX_SHADE = 0.28; // the trace in front of it must stay the brightest
 const KEPT = 120;
 const PLAIN = new Set(["N", "Q"]);

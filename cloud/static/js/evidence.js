@@ -1,7 +1,7 @@
 // What an alarm rests on: facts in words, beat classes as their letters, rows of numbers as
 // small drawings with the numbers beside them.
 
-import { BEAT_CLASSES } from "./beats.js";
+import { BEAT_CLASSES, WINDOW_S } from "./beats.js";
 import { make, svg } from "./dom.js";
 import { fact, named, number, percent, UNKNOWN } from "./format.js";
 
@@ -57,19 +57,23 @@ function beatRow(name, value) {
 
 /** What spoke for the class of a beat, over its window. */
 function bars(values) {
+  const [before, after] = WINDOW_S;
   const width = WIDTH / values.length;
   const path = values.map((value, i) => {
     const tall = Math.max(0.5, value * HEIGHT);
     return `M${(i * width).toFixed(1)} ${HEIGHT}v${(-tall).toFixed(1)}h${(width - 1.5).toFixed(1)}V${HEIGHT}Z`;
   });
-  const peak = values.indexOf(Math.max(...values));
-  const at = -0.4 + (peak + 0.5) / values.length;
+  const most = values.indexOf(Math.max(...values));
+  const at = ((most + 0.5) / values.length) * (before + after) - before;
   const when = Math.abs(at) < 0.03 ? "at the R peak"
     : `${number(Math.abs(at), 2)} s ${at < 0 ? "before" : "after"} the R peak`;
+  const share = before / (before + after); // where the R peak stands
+  const peak = make("i", "peak", "R peak");
+  peak.style.setProperty("left", `${100 * share}%`);
   return exhibit("What spoke for the class", `most ${when}`,
     drawing(svg("path", { class: "bars", d: path.join("") }),
-      svg("path", { class: "peak", d: `M${0.4 * WIDTH} 0V${HEIGHT}` })),
-    make("span", "ends", make("i", "", "0.4 s before"), make("i", "", "R peak"), make("i", "", "0.5 s after")));
+      svg("path", { class: "peak", d: `M${(share * WIDTH).toFixed(1)} 0V${HEIGHT}` })),
+    make("span", "ends", make("i", "", `${before} s before`), peak, make("i", "", `${after} s after`)));
 }
 
 /** A probability over time, on an axis of 0 to 1. */
