@@ -25,7 +25,6 @@ from vitalwire.bundle import Task as TaskName
 from vitalwire.errors import InputError
 
 TRAINED: Final = (TaskName.ECG_BEAT, TaskName.ECG_RHYTHM)
-CONFIGS: Final = Path(__file__).parent / "configs"
 
 
 @dataclass(frozen=True)

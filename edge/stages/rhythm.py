@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.stages.items import State
+from edge.stages.model_signal import MODEL_FS_HZ
 from edge.stages.rhythm_hops import N_HOP, RhythmHops
 from vitalwire.contracts import Arrays
 
-HOP_S: Final = 0.2
+HOP_S: Final = N_HOP / MODEL_FS_HZ
 
 
 class RhythmStage:

@@ -11,6 +11,7 @@ import pytest
 from edge import bundle_audit
 from edge.bundle_store import BundleStore
 from tests.edge.bundle_site import BEAT, Site
+from tests.small_disk import small_file_system
 from vitalwire.bundle import load_bundle
 from vitalwire.errors import InputError, UnavailableError
 
@@ -83,16 +84,8 @@ def audit_lines(data_dir: Path) -> list[str]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, 64 pages large."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={64 * 4096}", "tmpfs", str(folder)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small file system: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_file_system(tmp_path / "small", 64 * 4096) as disk:
+        yield disk
 
 
 def test_a_full_disk_leaves_the_old_one_whole(small_disk: Path) -> None:

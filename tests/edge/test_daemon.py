@@ -15,6 +15,7 @@ import pytest
 from tests.edge.mqtt_client import SiteClient
 from tests.edge.pipeline.streams import cut, even, piece
 from tests.servers import HOST, Mosquitto, find_binary, free_port, wait_until
+from tests.small_disk import small_file_system
 from tests.system.gateway import SITE, GatewayProcess, gateway, offline_outputs
 from vitalwire import topics
 from vitalwire.cli.analysis import records_of_log
@@ -265,16 +266,8 @@ DISK_BYTES = 12 * 2**20
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own."""
-    folder = tmp_path / "edge" / "data"
-    folder.mkdir(parents=True)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small file system: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_file_system(tmp_path / "edge" / "data", DISK_BYTES) as disk:
+        yield disk
 
 
 def fill(path: Path) -> None:

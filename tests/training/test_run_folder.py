@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.small_disk import small_file_system
 from training.run_folder import FORMAT, RunFolder, data_hash, provenance
 from vitalwire.errors import InputError, UnavailableError
 
@@ -126,16 +126,8 @@ def test_a_hash_is_of_names_and_bytes(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, 64 pages large."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={64 * 4096}", "tmpfs", str(folder)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small file system: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_file_system(tmp_path / "small", 64 * 4096) as disk:
+        yield disk
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(small_disk: Path) -> None:

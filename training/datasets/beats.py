@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.stages.beat_windows import BeatWindow, BeatWindows, LinkedBeat
+from edge.stages.framing import FRAME_S
 from edge.stages.model_signal import ModelSignal
 from edge.stages.qrs import Detection, QrsDetector
 from edge.stages.rhythm_hops import N_HOP
@@ -28,7 +29,6 @@ from vitalwire.recordings import read_annotations
 CLASSES: Final = (BeatClass.N, BeatClass.S, BeatClass.V, BeatClass.F)
 """What the model can say, in the order of its output; Q is for what nobody can classify."""
 
-FRAME_S: Final = 0.2
 DECIDED_S: Final = 0.3  # after its R peak an annotated beat is decided, as found ones are
 
 

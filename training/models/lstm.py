@@ -61,7 +61,6 @@ class Lstm(LstmTrunk):
     `forward` takes whole records, `step` one hop and the state.
     """
 
-    causal = True
     n_hop = N_HOP
 
     def __init__(self, config: LstmConfig = RHYTHM) -> None:

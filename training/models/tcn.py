@@ -149,7 +149,6 @@ class Tcn(TcnTrunk):
     `forward` takes whole records, `step` one hop and the state.
     """
 
-    causal = True
     n_hop = N_HOP
 
     def __init__(self, config: TcnConfig | None = None) -> None:

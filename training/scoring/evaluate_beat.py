@@ -14,7 +14,7 @@ from typing import Any, Final
 from training.scoring import beat_parts
 from training.scoring.beat_parts import Scored
 from training.scoring.beat_score import ToldBeats, row_of, score_record, summarise
-from training.scoring.jobs import Job, Load, Noise, Skipped, run_jobs
+from training.scoring.jobs import Job, Load, Noise, Skipped, nothing_scored, run_jobs
 from training.scoring.observation import Observation
 from training.scoring.record_sets import RecordSets, chosen, find_sets
 from training.scoring.reference import BeatReference, read_beat_reference
@@ -214,7 +214,4 @@ def _nothing(data_dir: Path, skipped: Sequence[Skipped]) -> str:
             f"{data_dir}: no annotated beats in it, nothing can be scored: rhythms are scored "
             "by `vitalwire evaluate ecg-rhythm`"
         )
-    first = skipped[0]
-    more = f" (and {len(skipped) - 1} more records)" if len(skipped) > 1 else ""
-    said = first.why if first.name in first.why else f"record {first.name}: {first.why}"
-    return f"nothing could be scored: {said}{more}"
+    return nothing_scored(skipped)

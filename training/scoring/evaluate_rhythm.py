@@ -14,7 +14,7 @@ from edge.rhythm_label import record_label
 from training.scoring import rhythm_parts
 from training.scoring.challenge_score import answered_class, reference_class
 from training.scoring.evaluate_beat import Track
-from training.scoring.jobs import Job, Load, Skipped, run_jobs
+from training.scoring.jobs import Job, Load, Skipped, nothing_scored, run_jobs
 from training.scoring.observation import Observation
 from training.scoring.record_sets import RecordSets, find_sets
 from training.scoring.reference import RhythmReference, read_rhythm_reference
@@ -222,7 +222,4 @@ def _nothing(data_dir: Path, work: _Work) -> str:
             f"{data_dir}: no rhythm is annotated in it, nothing can be scored: beats are "
             "scored by `vitalwire evaluate ecg-beat`"
         )
-    first = skipped[0]
-    more = f" (and {len(skipped) - 1} more records)" if len(skipped) > 1 else ""
-    said = first.why if first.name in first.why else f"record {first.name}: {first.why}"
-    return f"nothing could be scored: {said}{more}"
+    return nothing_scored(skipped)

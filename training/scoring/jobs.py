@@ -106,6 +106,14 @@ class Skipped:
     why: str
 
 
+def nothing_scored(skipped: Sequence[Skipped]) -> str:
+    """Why there is no figure at all: the first record's reason, and how many more."""
+    first = skipped[0]
+    more = f" (and {len(skipped) - 1} more records)" if len(skipped) > 1 else ""
+    said = first.why if first.name in first.why else f"record {first.name}: {first.why}"
+    return f"nothing could be scored: {said}{more}"
+
+
 def run_jobs(
     jobs: Sequence[Job],
     load: Load,

@@ -145,11 +145,6 @@ def person_of(comments: list[str]) -> Person:
     return Person(sex, [name for least, name in _BANDS if age >= least][-1])
 
 
-def samples_of(spans: tuple[Span, ...], fs: float) -> list[tuple[int, int]]:
-    """Spans in s as first and last sample."""
-    return [(round(start * fs), round(end * fs) - 1) for start, end in spans]
-
-
 def first_lead(path: Path, lead: int = 1) -> tuple[NDArray[np.float32], float]:
     """One lead, by its number from 1, float32 `(n_samples,)` in mV, and its rate.
 

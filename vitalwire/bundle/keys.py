@@ -24,7 +24,6 @@ from vitalwire.errors import InputError
 
 PRIVATE_NAME: Final = "site-private.pem"
 PUBLIC_NAME: Final = "site-public.pem"
-SIGNATURE_BYTES: Final = 64
 _MAX_PEM_BYTES: Final = 16 * 1024
 
 
