@@ -183,7 +183,7 @@ class Resampler:
             )
         self._step, self._den = step.numerator, step.denominator  # input samples an output
         self._half = 0 if step == 1 else math.ceil(ZERO_CROSSINGS * max(1.0, float(step)))
-        self._table = _kernel(self._step, self._den)
+        self._table = interpolation_kernel(self._step, self._den)
         self._n_in = 0
         self._n_out = 0
         self._tail: Samples | None = None  # the inputs that later outputs still need
@@ -262,8 +262,8 @@ class Resampler:
 
 
 @lru_cache(maxsize=8)
-def _kernel(step: int, den: int) -> Float64:
-    """Interpolation coefficients, `(n_phases, 2 * half)`, each row of sum one."""
+def interpolation_kernel(step: int, den: int) -> Float64:
+    """For `step / den` inputs an output: `(n_phases, 2 * half)`, each row of sum one."""
     ratio = step / den
     half = math.ceil(ZERO_CROSSINGS * max(1.0, ratio))
     n_phases = min(den, MAX_PHASES, MAX_TABLE // (2 * half))
