@@ -27,7 +27,7 @@ def background(
 def seizure(n_s: float, fs: float, size_uv: float = 500.0) -> Lead:
     """Spikes and waves three times a second: a sharp spike, then a slow wave; (n,) uV."""
     phase = np.arange(round(n_s * fs)) / fs * 3.0 % 1.0
-    spike = np.exp(-(((phase - 0.15) / 0.03) ** 2))
+    spike = np.exp(-(((phase - 0.15) / 0.08) ** 2))  # 44 ms wide at half its height
     wave = np.sin(np.pi * np.clip((phase - 0.3) / 0.7, 0.0, 1.0))
     told: Lead = size_uv * (spike - 0.8 * wave)
     return told
