@@ -30,7 +30,7 @@ MERGE_S: Final = 90.0
 LONGEST_S: Final = 300.0
 SAMPLE_HZ: Final = 1
 LEAST_S: Final = 1.0  # of a recording: one second to score
-# timescoring's grid of events: one that is shorter hits nothing and counts as a false alarm.
+# timescoring's grid of events: one shorter than a step may hit nothing and count as false.
 _EVENT_HZ: Final = 10
 _PARAMETERS: Final = EventScoring.Parameters(
     toleranceStart=BEFORE_S,

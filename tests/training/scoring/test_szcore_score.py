@@ -115,7 +115,7 @@ def test_what_is_not_defined() -> None:
 
 
 def test_order_and_overlap_do_not_matter() -> None:
-    # The outer alarm goes on after the inner one; in the package's list form it would end there.
+    # The outer alarm goes on after the inner one; the package's list form would end it there.
     tidy = scored([(600, 700)], [(580, 690), (1500, 1530)])
     untidy = scored([(650, 700), (600, 660)], [(1500, 1530), (600, 610), (580, 690)])
     assert untidy == tidy
