@@ -89,13 +89,18 @@ def analyze(
 
 
 def chunks_of(
-    data: Samples, fs: float, device: str = "array", *, chunk_s: float = 0.2
+    data: Samples,
+    fs: float,
+    device: str = "array",
+    *,
+    signal: Signal = Signal.ECG,
+    chunk_s: float = 0.2,
 ) -> Iterator[Chunk]:
-    """Chunks of an ECG array, float32 `(n_channels, n_samples)` in mV."""
+    """Chunks of an array, float32 `(n_channels, n_samples)` in the signal's unit."""
     step = max(round(fs * chunk_s), 1)
     whole = Chunk(
         device=device,
-        signal=Signal.ECG,
+        signal=signal,
         stream_id=1,
         seq=0,
         first_sample=0,
