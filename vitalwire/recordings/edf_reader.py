@@ -1,7 +1,7 @@
 """Reads EDF, EDF+ (continuous or not) and BDF through edfio.
 
-The samples of EDF are mapped into memory; those of BDF are read at once, as edfio does. The
-time between the data records of a discontinuous file (EDF+D) is missing samples here.
+The samples of EDF are mapped into memory, and let go once they were given out: a file of any
+length is streamed. Those of BDF are read at once, as edfio does.
 """
 
 import warnings
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vitalwire.contracts import Samples
 from vitalwire.errors import InputError
 from vitalwire.recordings.annotations import NOTE_SYMBOL, Annotations
+from vitalwire.recordings.edf_runs import Runs, record_onsets
 from vitalwire.recordings.edf_writer import MISSING_NOTE
 from vitalwire.recordings.fitting import fit_span
 from vitalwire.recordings.leads import Lead, choose, unique_labels
@@ -24,7 +25,6 @@ from vitalwire.recordings.opening import Picked
 from vitalwire.wire import FULL_SCALE, MISSING
 
 _OUR_MARK: Final = "vitalwire"  # equipment in the header of what our writer wrote
-_GAP_SAMPLES: Final = 0.75
 _NO_DATE: Final = 1985  # the year that EDF+ gives where nobody knows it
 
 
@@ -55,18 +55,27 @@ class EdfFile:
                 Lead(label, signal.physical_dimension, float(signal.sampling_frequency))
                 for label, signal in zip(labels, edf.signals, strict=True)
             )
-            onsets = _record_onsets(edf)
+            onsets = record_onsets(edf)
         except (ValueError, IndexError, ArithmeticError) as error:
             raise InputError(f"{path}: not an intact EDF file ({error})") from error
         if (np.diff(onsets) <= 0).any():
             raise InputError(f"{path}: its data records go back in time: repair the file")
         return cls(path.stem, path, _start_ns(edf), leads, onsets, edf)
 
+    @property
+    def without_range(self) -> tuple[str, ...]:
+        """Leads whose physical or digital range is empty: `pick` refuses them."""
+        return tuple(
+            lead.label
+            for lead, signal in zip(self.leads, self.edf.signals, strict=True)
+            if _gain_and_offset(signal) is None
+        )
+
     def pick(self, rows: Sequence[int]) -> Picked:
         """Some of the leads, all of one rate."""
         signals = [self.edf.signals[row] for row in rows]
         fs = self.leads[rows[0]].fs
-        runs = _Runs.of(self.onsets_s, fs, signals[0].samples_per_data_record)
+        runs = Runs.of(self.onsets_s, fs, signals[0].samples_per_data_record)
         spans = self._missing_spans(rows, fs)
 
         def raw(first: int, n: int) -> NDArray[np.float64]:
@@ -104,44 +113,6 @@ class EdfFile:
             for note in self.edf.annotations
             if note.text in labels and note.duration is not None
         ]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Runs:
-    """Stretches of data records that follow each other, in samples of one rate."""
-
-    first: NDArray[np.int64]  # where a run begins in time
-    stored: NDArray[np.int64]  # where it begins in the file
-    length: NDArray[np.int64]
-    fs: float
-
-    @classmethod
-    def of(cls, onsets_s: NDArray[np.float64], fs: float, record_samples: int) -> "_Runs":
-        at = np.rint(onsets_s * fs).astype(np.int64)
-        # Onsets are written with finite decimals: less than a sample is no gap.
-        strays = np.diff(onsets_s) * fs - record_samples
-        breaks = np.flatnonzero(np.abs(strays) > _GAP_SAMPLES) + 1
-        starts = np.concatenate([[0], breaks]).astype(np.int64)
-        ends = np.concatenate([breaks, [len(at)]]).astype(np.int64)
-        length = (ends - starts) * record_samples
-        return cls(at[starts], starts * record_samples, length, fs)
-
-    @property
-    def n_samples(self) -> int:
-        return int(self.first[-1] + self.length[-1])
-
-    def read(self, signals: Sequence[Any], first: int, n: int) -> NDArray[np.float64]:
-        out = np.full((len(signals), n), np.nan)
-        for start, stored, length in zip(self.first, self.stored, self.length, strict=True):
-            begin, end = max(first, int(start)), min(first + n, int(start + length))
-            if begin >= end:
-                continue
-            at = int(stored) + begin - int(start)
-            for row, signal in enumerate(signals):
-                out[row, begin - first : end - first] = signal.get_digital_slice(
-                    at / self.fs, (at + end - begin) / self.fs
-                )
-        return out
 
 
 def read_edf_annotations(path: Path) -> Annotations:
@@ -192,39 +163,32 @@ def _read(path: Path) -> Any:
     return edf
 
 
-def _record_onsets(edf: Any) -> NDArray[np.float64]:
-    """Onset of each data record in seconds from the first."""
-    if edf.reserved[:5] not in ("EDF+D", "BDF+D"):
-        return np.arange(edf.num_data_records) * float(edf.data_record_duration)
-    signal = next(s for s in edf._signals if s.label in ("EDF Annotations", "BDF Annotations"))
-    records = np.asarray(signal.digital).reshape(edf.num_data_records, -1)
-    # The first annotation of a data record is its time (EDF+ 2.2.4).
-    stamps = [bytes(row[:64]).split(b"\x14")[0].split(b"\x15")[0] for row in records]
-    onsets = np.array([float(stamp) for stamp in stamps])
-    return np.asarray(onsets - onsets[0], np.float64)
-
-
 def _calibration(
     path: Path, signals: Sequence[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Gain and offset: `physical = digital * gain + offset`."""
-    gains, offsets = [], []
+    pairs = []
     for signal in signals:
-        try:
-            digital = float(signal.digital_max) - float(signal.digital_min)
-            physical = float(signal.physical_max) - float(signal.physical_min)
-            gain = physical / digital
-            offset = float(signal.physical_min) - float(signal.digital_min) * gain
-        except (ValueError, ZeroDivisionError):
-            gain = offset = float("nan")
-        if gain == 0 or not np.isfinite([gain, offset]).all():
+        pair = _gain_and_offset(signal)
+        if pair is None:
             raise InputError(
                 f"{path}: lead {signal.label}: physical and digital range must not be empty: "
                 "correct them in the header"
             )
-        gains.append(gain)
-        offsets.append(offset)
-    return np.array(gains), np.array(offsets)
+        pairs.append(pair)
+    gains, offsets = np.array(pairs).T
+    return gains, offsets
+
+
+def _gain_and_offset(signal: Any) -> tuple[float, float] | None:
+    """None where the header's ranges give none; a gain below 0 is a lead upside down."""
+    try:
+        digital = float(signal.digital_max) - float(signal.digital_min)
+        gain = (float(signal.physical_max) - float(signal.physical_min)) / digital
+        offset = float(signal.physical_min) - float(signal.digital_min) * gain
+    except (ValueError, ZeroDivisionError):
+        return None
+    return (gain, offset) if gain != 0 and np.isfinite([gain, offset]).all() else None
 
 
 def _blanked(

@@ -11,6 +11,7 @@ from tests.vitalwire.recordings.records import random_samples
 from vitalwire.contracts import Signal
 from vitalwire.errors import InputError
 from vitalwire.recordings import open_recording, read_annotations
+from vitalwire.recordings.edf_reader import EdfFile
 from vitalwire.recordings.edf_writer import Note, write_edf
 from vitalwire.recordings.format import Format, Segment
 
@@ -123,6 +124,36 @@ def test_real_recording_is_read_block_by_block(data_dir: Path) -> None:
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), opened.read(0, 61_000))
 
 
+def test_what_was_read_is_let_go(tmp_path: Path) -> None:
+    """A file of hours is never in memory as far as it was read."""
+    mapped = Path("/proc/self/smaps")
+    if not mapped.exists():
+        pytest.skip("nothing says here how much of a mapped file is in memory")
+    path = tmp_path / "r.edf"
+    edfio.Edf([signal("Fp1", 256, seconds=4000), signal("Fp2", 256, seconds=4000)]).write(path)
+    opened = open_recording(path)
+    parts = [opened.read(at, 25_600) for at in range(0, opened.n_samples, 25_600)]
+    rows = mapped.read_text().split(str(path))[1].splitlines()
+    resident_kb = next(int(row.split()[1]) for row in rows if row.startswith("Rss:"))
+    assert path.stat().st_size > 4_000_000
+    assert resident_kb < 300
+    theirs = [one.data for one in edfio.read_edf(path).signals]
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), theirs, atol=0.02)
+
+
+def test_leads_without_a_range(tmp_path: Path) -> None:
+    path = tmp_path / "r.edf"
+    edfio.Edf([signal("Fp1", 256), signal("Cz", 256)]).write(path)
+    assert EdfFile.open(path).without_range == ()
+    low = slice(256 + 2 * 104, 256 + 2 * 104 + 8)  # of Fp1
+    raw = path.read_bytes()
+    broken(path, low.start + 16, raw[low])  # its highest is its lowest
+    assert EdfFile.open(path).without_range == ("Fp1",)
+    assert open_recording(path, leads=["Cz"]).n_samples == 1024
+    with pytest.raises(InputError, match="lead Fp1: physical and digital range"):
+        open_recording(path)
+
+
 def broken(path: Path, at: int, text: bytes) -> Path:
     raw = bytearray(path.read_bytes())
     raw[at : at + len(text)] = text
@@ -143,6 +174,7 @@ def broken(path: Path, at: int, text: bytes) -> Path:
         (360, b"hello   ", "range"),  # physical minimum
         (360, b"nan     ", "range"),
         (472, b"0       ", "EDF"),  # samples in a data record
+        (192, b"EDF+D", "without the annotations that hold its times"),
     ],
 )
 def test_broken_header(tmp_path: Path, at: int, text: bytes, word: str) -> None:
@@ -152,6 +184,18 @@ def test_broken_header(tmp_path: Path, at: int, text: bytes, word: str) -> None:
         open_recording(broken(path, at, text))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("onset", [b"+nan", b"+inf", b"+abc", b"+0.0"])
+def test_broken_onset_of_a_data_record(tmp_path: Path, onset: bytes) -> None:
+    layout = Format(("Fp1",), 4.0, "uV", np.ones(1, np.float32), np.zeros(1, np.float32))
+    data = random_samples(1, 8, 1.0)
+    path = write_edf(tmp_path / "r.edf", layout, [Segment(0, data), Segment(48, data)])
+    raw = path.read_bytes()
+    assert raw.count(b"+13\x14\x14") == 1
+    path.write_bytes(raw.replace(b"+13\x14\x14\x00", onset + b"\x14\x14"))
+    with pytest.raises(InputError, match=r"r\.edf: (not an intact|its data records go back)"):
+        open_recording(path)
 
 
 def test_truncated_and_foreign_files(tmp_path: Path) -> None:
