@@ -51,7 +51,7 @@ def list_sets(json_: _JSON = False) -> None:
         )
         return
     for name, found in SETS.items():
-        typer.echo(f"{name:16} {found.signal:4} {found.licence:11} {found.about}")
+        typer.echo(f"{name:18} {found.signal:4} {found.licence:12} {found.about}")
         for place in places[name]:
             size = f"{place.records} records, {place.bytes / 1e6:.1f} MB"
             typer.echo(f"{'':18}{size} in {place.folder}")

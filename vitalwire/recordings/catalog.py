@@ -11,12 +11,13 @@ from vitalwire.contracts import Signal
 from vitalwire.errors import InputError
 
 DATA_VARIABLE: Final = "VITALWIRE_DATA"
+_RECORDS: Final = (".hea", ".edf", ".bdf", ".npz")
 CITATION: Final = "Goldberger et al. 2000, PhysioNet, Circulation 101(23):e215-e220"
 
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """A set at PhysioNet."""
+    """A set of recordings, at PhysioNet unless it says where else."""
 
     name: str  # here and at PhysioNet
     version: str
@@ -24,6 +25,7 @@ class DataSet:
     about: str
     licence: str = "ODC-By 1.0"
     patient: str | None = None  # a patient's folder, by number
+    elsewhere: str | None = None  # who published it, where PhysioNet does not have it
 
     @property
     def folder(self) -> str:
@@ -44,19 +46,33 @@ SETS: Final = {
             "challenge-2017", "1.0.0", Signal.ECG, "CinC 2017: AF from a wearable"
         ),
         DataSet(
-            "chbmit", "1.0.0", Signal.EEG, "CHB-MIT scalp EEG: seizures",
+            "chbmit", "1.0.0", Signal.EEG,
+            "CHB-MIT scalp EEG: 22 children (24 cases), 198 seizures",
             patient="chb{:02}",
         ),
         DataSet(
-            "siena-scalp-eeg", "1.0.0", Signal.EEG, "Siena scalp EEG: adults' seizures",
+            "siena-scalp-eeg", "1.0.0", Signal.EEG,
+            "Siena scalp EEG: 14 adults, 47 seizures, 128 h",
             licence="CC BY 4.0", patient="PN{:02}",
         ),
         DataSet(
             "eegmmidb", "1.0.0", Signal.EEG, "EEG motor imagery: 109 people, 64 leads",
             patient="S{:03}",
         ),
+        DataSet(
+            "background-emotiv", "2018", Signal.EEG,
+            "Guinea-Bissau: resting, 14-lead wearable, no seizures",
+            licence="CC BY 4.0", elsewhere="van Hees et al. 2018",
+        ),
+        DataSet(
+            "bonn", "2001", Signal.EEG,
+            "Bonn: 500 clips of 23.6 s, 1 lead, 100 of seizures",
+            licence="for research", elsewhere="Andrzejak et al. 2001",
+        ),
     )
 }  # fmt: skip
+
+_SHORT: Final = {"siena": "siena-scalp-eeg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,7 @@ class Present:
 
 def known(name: str) -> DataSet:
     """A set by its name, else `InputError` with the names there are."""
+    name = _SHORT.get(name, name)
     if name not in SETS:
         raise InputError(f"data set {name!r} is not known; known: {', '.join(SETS)}")
     return SETS[name]
@@ -97,6 +114,6 @@ def present(found: DataSet, folders: Sequence[Path]) -> list[Present]:
         for folder in sorted(parent.iterdir()):
             if folder.is_dir() and re.fullmatch(rf"{re.escape(found.name)}(-.*)?", folder.name):
                 files = [path for path in folder.rglob("*") if path.is_file()]
-                records = sum(path.suffix in (".hea", ".edf") for path in files)
+                records = sum(path.suffix in _RECORDS for path in files)
                 places.append(Present(folder, records, sum(p.stat().st_size for p in files)))
     return places

@@ -67,10 +67,16 @@ def fetch(
     Raises
     ------
     InputError
-        No such patient or record, a server that has no such set, a disk that is full.
+        A set that is not at PhysioNet, no such patient or record, a server that has no such
+        set, a disk that is full.
     UnavailableError
         The server does not answer, or sends what does not match its checksum.
     """
+    if found.elsewhere is not None:
+        raise InputError(
+            f"{found.name} is not at PhysioNet: ask its authors ({found.elsewhere}), and copy "
+            f"it to {folder}"
+        )
     url = f"{base_url.rstrip('/')}/{found.name}/{found.version}"
     if not url.startswith(("http://", "https://")):
         raise InputError(f"--base-url: expected http:// or https://, got {base_url!r}")

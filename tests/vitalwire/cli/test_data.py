@@ -36,6 +36,22 @@ def test_list_fetch_list(cache: Path) -> None:
     assert str(cache / "ecg/mitdb") in plain.stdout
 
 
+def test_eeg_sets_are_listed_with_what_is_known_of_them(cache: Path) -> None:
+    for name in ("chbmit-segments/a.edf", "bonn/clips.npz"):
+        (cache / "eeg" / name).parent.mkdir(parents=True)
+        (cache / "eeg" / name).write_bytes(b"x" * 200_000)
+    lines = CliRunner().invoke(app, ["data", "list"]).stdout.splitlines()
+    after = dict(zip([line.split()[0] for line in lines], lines[1:], strict=False))
+    told = {line.split()[0]: line for line in lines}
+    assert "198 seizures" in told["chbmit"]
+    assert "47 seizures" in told["siena-scalp-eeg"]
+    assert "no seizures" in told["background-emotiv"]
+    assert after["chbmit"].split() == [
+        "1", "records,", "0.2", "MB", "in", str(cache / "eeg/chbmit-segments")
+    ]  # fmt: skip
+    assert str(cache / "eeg/bonn") in after["bonn"]
+
+
 def test_check_fetches_again_what_went_bad(cache: Path) -> None:
     runner = CliRunner()
     with Mirror("mitdb", "1.0.0", FILES) as mirror:
@@ -59,6 +75,7 @@ def test_mirror_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         (["nothing"], 2, "known: mitdb"),
         (["chbmit", "--patients", "one"], 2, "expected numbers"),
+        (["bonn"], 2, "is not at PhysioNet"),
         (["mitdb", "--base-url", "ftp://x"], 2, "http"),
         (["mitdb", "--base-url", "http://127.0.0.1:9"], 1, "is there a network"),
     ],

@@ -152,6 +152,20 @@ def test_no_server_no_set_no_disk(tmp_path: Path) -> None:
         get(mirror, tmp_path / "file" / "x")
 
 
+def test_short_name(tmp_path: Path) -> None:
+    files = {"RECORDS": b"PN01/PN01-1.edf\n", "PN01/PN01-1.edf": b"one", "PN03/x.edf": b"two"}
+    with Mirror("siena-scalp-eeg", "1.0.0", files) as mirror:
+        report = get(mirror, tmp_path, "siena", patients=[1])
+    assert report.name == "siena-scalp-eeg"
+    assert here(tmp_path) == {"RECORDS", "SHA256SUMS.txt", "PN01/PN01-1.edf"}
+
+
+def test_set_that_is_elsewhere(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"bonn is not at PhysioNet.*Andrzejak.*copy it to"):
+        fetch(known("bonn"), tmp_path / "bonn")
+    assert here(tmp_path) == set()
+
+
 def test_verify(tmp_path: Path) -> None:
     with Mirror("mitdb", "1.0.0", FILES) as mirror:
         get(mirror, tmp_path)
