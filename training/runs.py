@@ -108,7 +108,7 @@ def resume(out: Path, data_dir: Path, say: Say) -> RunFolder:
     """
     run = RunFolder(out)
     config = config_of(run)
-    learned, entries = _task_of(config, data_dir, say, _leave(run))
+    learned, entries = _task_of(config, data_dir, say, leave_of(run))
     if entries != run.provenance["data"]:
         raise InputError(f"{out}: the recordings in {data_dir} are not those it began with")
     _finish(learned, config, run, say)
@@ -161,7 +161,7 @@ def load_model(run: RunFolder) -> nn.Module:
 
 def task_of(run: RunFolder, data_dir: Path, say: Say) -> BeatTask | RhythmTask:
     """The task of a run with its data, to validate an export of it."""
-    return _task_of(config_of(run), data_dir, say, _leave(run))[0]
+    return _task_of(config_of(run), data_dir, say, leave_of(run))[0]
 
 
 def beat_data(config: BeatConfig, data_dir: Path, say: Say) -> BeatData:
@@ -172,15 +172,25 @@ def beat_data(config: BeatConfig, data_dir: Path, say: Say) -> BeatData:
     InputError
         There is nothing to learn from; `task.rhythm` is no finished run of ecg-rhythm.
     """
-    known: ProbabilityOfAf | None = None
-    if config.rhythm:
-        rhythm = RunFolder(Path(config.rhythm))
-        if not isinstance(config_of(rhythm), RhythmRun):
-            raise InputError(f"task.rhythm: {rhythm.path} is no run of ecg-rhythm")
-        known = partial(p_af_of, load_model(rhythm), rhythm.facts["temperature"])
-    data = read_beat_data(data_dir, known)
+    data = read_beat_data(data_dir, rhythm_of(config))
     _say_skipped(data, say)
     return data
+
+
+def rhythm_of(config: BeatConfig) -> ProbabilityOfAf | None:
+    """What tells a beat run of atrial fibrillation, if anything does.
+
+    Raises
+    ------
+    InputError
+        `task.rhythm` is no finished run of ecg-rhythm.
+    """
+    if not config.rhythm:
+        return None
+    rhythm = RunFolder(Path(config.rhythm))
+    if not isinstance(config_of(rhythm), RhythmRun):
+        raise InputError(f"task.rhythm: {rhythm.path} is no run of ecg-rhythm")
+    return partial(p_af_of, load_model(rhythm), rhythm.facts["temperature"])
 
 
 def rhythm_task(config: RhythmConfig, data: RhythmData) -> RhythmTask:
@@ -202,7 +212,8 @@ def changed(
     return RhythmRun(seed, loop, replace(config.task, model=model, sizes={}))
 
 
-def _leave(run: RunFolder) -> list[str]:
+def leave_of(run: RunFolder) -> list[str]:
+    """Whom a run leaves out beside those of its configuration."""
     return list(run.config.get("leave", ()))
 
 

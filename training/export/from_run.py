@@ -9,6 +9,7 @@ from training import runs
 from training.export.evaluated import read_evaluations
 from training.export.export_run import Exported, Trained, export_run
 from training.export.folder import check_target
+from training.export.held_out import validation_of
 from training.export.rewrite import rewrite
 from training.run_folder import RunFolder
 from vitalwire.bundle import Task, pin, read_manifest
@@ -63,7 +64,7 @@ def export_folder(
     if options.keep_files:
         made = rewrite(trained, task, out, version=version, evaluated=evaluated)
     else:
-        validation = runs.task_of(run, data, say)
+        validation = validation_of(run, data, say)
         made = export_run(
             trained, validation, out, version=version, evaluated=evaluated, say=say
         )
