@@ -100,7 +100,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class LoadBundles:
-    """Loads the bundles that are named, and the shipped ones for the tasks that are not."""
+    """Loads the bundles that are named, and the shipped ones for the signal's other tasks."""
 
     task: Task  # for which there must be a bundle
     named: tuple[Named, ...] = ()
@@ -117,7 +117,8 @@ class LoadBundles:
         """
         bundles = [one.load() for one in self.named]
         given = {one.task for one in self.named}
-        bundles += shipped_bundles([task for task in TASKS if task not in given])
+        beside = [task for task in TASKS if _is_eeg(task) == _is_eeg(self.task)]
+        bundles += shipped_bundles([task for task in beside if task not in given])
         if self.task not in {one.manifest.task for one in bundles}:
             raise BundleError(
                 f"no bundle for {self.task} is shipped with this release: name one by --bundle"
@@ -134,7 +135,7 @@ class LoadBundles:
 
 
 def read_folds(folder: Path, base: LoadBundles) -> dict[str, LoadBundles]:
-    """For each record the bundle that has not seen it.
+    """For each record, or person, the bundle of the base's task that has not seen it.
 
     Parameters
     ----------
@@ -147,14 +148,14 @@ def read_folds(folder: Path, base: LoadBundles) -> dict[str, LoadBundles]:
     """
     places = _read_mapping(folder / FOLDS)
     digests = _read_mapping(folder / DIGESTS) if (folder / DIGESTS).exists() else {}
-    others = tuple(one for one in base.named if one.task is not Task.ECG_RHYTHM)
+    others = tuple(one for one in base.named if one.task is not base.task)
     folds = {}
     for name, place in places.items():
         if Path(place).is_absolute() or ".." in Path(place).parts:
             raise InputError(f"{folder / FOLDS}: {name}: expected a folder in {folder}")
         if digests and place not in digests:
             raise InputError(f"{folder / DIGESTS}: expected the digest of {place} too")
-        unseen = Named(Task.ECG_RHYTHM, folder / place, digests.get(place, ""))
+        unseen = Named(base.task, folder / place, digests.get(place, ""))
         folds[name] = replace(base, named=(*others, unseen))
     return folds
 
@@ -162,6 +163,10 @@ def read_folds(folder: Path, base: LoadBundles) -> dict[str, LoadBundles]:
 def _names(bundles: Sequence[Bundle]) -> dict[str, str]:
     """As the report names them: what it is, and who stands for it."""
     return {one.manifest.task.value: f"{one.name}, {one.trusted_by}" for one in bundles}
+
+
+def _is_eeg(task: Task) -> bool:
+    return task is Task.EEG_SEIZURE
 
 
 def _read_mapping(path: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from training.scoring.tables import (
 from vitalwire.errors import InputError
 from vitalwire.recordings.atomic import staged
 
-_STYLE: Final = """
+STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --told: #b3261e; }
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; padding: 1rem; }
@@ -109,8 +109,8 @@ def render(report: Mapping[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>"
-        f'<div class="first">{_first(report, beat)}</div>{body}{_skipped(report)}'
+        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>"
+        f'<div class="first">{_first(report, beat)}</div>{body}{skipped_html(report)}'
         "</body></html>\n"
     )
 
@@ -138,17 +138,19 @@ def _rhythm_words(report: Mapping[str, Any]) -> list[str]:
 
 
 def _beat(report: Mapping[str, Any]) -> str:
-    parts = [_section("", "".join(_table(table) for table in beat_tables(report)))]
-    parts.append(_section("EC57 matrix", _table(matrix_table(report), matrix=True)))
+    parts = [section_html("", "".join(table_html(table) for table in beat_tables(report)))]
+    parts.append(section_html("EC57 matrix", table_html(matrix_table(report), matrix=True)))
     parts.append(_diagrams({f"told {k}": one for k, one in report["calibration"].items()}))
     parts.append(_errors("Errors it was surest of", report["worst"], _BEAT_MARKS))
-    return "".join([*parts, _section("", _table(record_table(report)))])
+    return "".join([*parts, section_html("", table_html(record_table(report)))])
 
 
 def _rhythm(report: Mapping[str, Any]) -> str:
-    parts = [_section("", "".join(_table(table) for table in rhythm_tables(report)))]
+    parts = [section_html("", "".join(table_html(table) for table in rhythm_tables(report)))]
     if challenge := report.get("challenge2017"):
-        parts.append(_section("Confusion matrix", _table(matrix_table(challenge), matrix=True)))
+        parts.append(
+            section_html("Confusion matrix", table_html(matrix_table(challenge), matrix=True))
+        )
         parts.append(_diagrams({"label of the record": challenge["calibration"]}))
         parts.append(_errors("Labels it was surest of, and wrong", challenge["worst"]))
     if shockable := report.get("shockable"):
@@ -156,15 +158,15 @@ def _rhythm(report: Mapping[str, Any]) -> str:
         parts.append(
             _errors("Episodes missed, and false alarms", shockable["worst"], _ALARM_MARKS)
         )
-        parts.append(_section("", _table(shockable_record_table(report))))
+        parts.append(section_html("", table_html(shockable_record_table(report))))
     return "".join(parts)
 
 
-def _section(title: str, inner: str) -> str:
+def section_html(title: str, inner: str) -> str:
     return (f"<h2>{escape(title)}</h2>" if title else "") + inner
 
 
-def _table(table: Table, *, matrix: bool = False) -> str:
+def table_html(table: Table, *, matrix: bool = False) -> str:
     title, heads, rows = table
     head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
     lines = []
@@ -199,7 +201,11 @@ def _diagrams(parts: Mapping[str, Any], when: str = "") -> str:
         if one["n"]
     )
     inner = f'<div class="diagrams">{figures}</div>'
-    return _section(f"Do the probabilities mean what they say{when}?", inner) if figures else ""
+    return (
+        section_html(f"Do the probabilities mean what they say{when}?", inner)
+        if figures
+        else ""
+    )
 
 
 def _errors(title: str, errors: Sequence[Mapping[str, Any]], note: str = "") -> str:
@@ -207,13 +213,13 @@ def _errors(title: str, errors: Sequence[Mapping[str, Any]], note: str = "") -> 
         return ""
     figures = "".join(strips.strip(error) for error in errors)
     scale = f"<p>Squares of 0.2 s and 0.5 mV. {escape(note)}</p>"
-    return _section(title, f'{scale}<div class="figures">{figures}</div>')
+    return section_html(title, f'{scale}<div class="figures">{figures}</div>')
 
 
-def _skipped(report: Mapping[str, Any]) -> str:
+def skipped_html(report: Mapping[str, Any]) -> str:
     if not report["skipped"]:
         return ""
     lines = "".join(
         f"<li>{escape(one['record'])}: {escape(one['why'])}</li>" for one in report["skipped"]
     )
-    return _section("Not scored", f"<ul>{lines}</ul>")
+    return section_html("Not scored", f"<ul>{lines}</ul>")

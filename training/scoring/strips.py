@@ -34,7 +34,7 @@ def strip(error: Mapping[str, Any]) -> str:
         part = x_mv[first : first + round(length_s * fs)]
         drawing = _labels(error, first / fs, len(part) / fs)
         drawing += trace(part, fs, mark_s=_mark(error, first / fs))
-    return f"<figure>{drawing}<figcaption>{_caption(error)}</figcaption></figure>"
+    return f"<figure>{drawing}<figcaption>{caption(error)}</figcaption></figure>"
 
 
 def trace(x_mv: NDArray[np.float32], fs: float, *, mark_s: float | None = None) -> str:
@@ -49,12 +49,12 @@ def trace(x_mv: NDArray[np.float32], fs: float, *, mark_s: float | None = None) 
         return at_s / length_s * _WIDTH, (high - mv) / (high - low) * _HEIGHT
 
     lines = [
-        *(_line(*place(t, high), *place(t, low), "grid") for t in np.arange(0, length_s, 0.2)),
-        *(_line(*place(0, v), *place(length_s, v), "grid")
+        *(line(*place(t, high), *place(t, low), "grid") for t in np.arange(0, length_s, 0.2)),
+        *(line(*place(0, v), *place(length_s, v), "grid")
           for v in np.arange(np.ceil(low * 2) / 2, high, 0.5)),
     ]  # fmt: skip
     if mark_s is not None:
-        lines.append(_line(*place(mark_s, high), *place(mark_s, low), "mark"))
+        lines.append(line(*place(mark_s, high), *place(mark_s, low), "mark"))
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="ECG, {length_s:.1f} s">{"".join(lines)}{_curves(x_mv, fs, place)}</svg>'
@@ -85,18 +85,18 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> str:
     def at(x: float, y: float) -> tuple[float, float]:
         return edge + x * inner, size - edge - y * inner
 
-    parts = [_line(*at(0, 0), *at(1, 1), "ideal")]
+    parts = [line(*at(0, 0), *at(1, 1), "ideal")]
     for low in (0.0, 0.5, 1.0):
         parts += [
-            _line(*at(low, 0), *at(low, 1), "grid"),
-            _line(*at(0, low), *at(1, low), "grid"),
+            line(*at(low, 0), *at(low, 1), "grid"),
+            line(*at(0, low), *at(1, low), "grid"),
         ]
         (x, _), (_, y) = at(low, 0), at(0, low)
         parts.append(f'<text x="{x:.0f}" y="{size - 12}" text-anchor="middle">{low:g}</text>')
         parts.append(f'<text x="{edge - 4}" y="{y + 4:.0f}" text-anchor="end">{low:g}</text>')
     for one in bins:
         below, above = one["correct_ci"]
-        parts.append(_line(*at(one["confidence"], below), *at(one["confidence"], above), "bar"))
+        parts.append(line(*at(one["confidence"], below), *at(one["confidence"], above), "bar"))
         x, y = at(one["confidence"], one["correct"])
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
     parts.append(f'<text x="{size / 2}" y="{size - 1}" text-anchor="middle">confidence</text>')
@@ -124,7 +124,8 @@ def _mark(error: Mapping[str, Any], first_s: float) -> float | None:
     return at_s if float(error["at_s"]) > 0 else None
 
 
-def _caption(error: Mapping[str, Any]) -> str:
+def caption(error: Mapping[str, Any]) -> str:
+    """Which record and when, what was annotated and what was told."""
     certainty = error["certainty"]
     said = "" if certainty is None else f", probability {certainty:.2f}"
     lasts = f", {error['lasts_s']:.0f} s long" if error.get("lasts_s") else ""
@@ -133,5 +134,6 @@ def _caption(error: Mapping[str, Any]) -> str:
     return f"<b>{name}</b>{where}: annotated <b>{expected}</b>{lasts}, told <b>{told}</b>{said}"
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    """A line of a drawing; `kind` is its class on the page."""
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'

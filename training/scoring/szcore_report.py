@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from training.scoring.page import _STYLE, _skipped, _table
+from training.scoring.page import STYLE, skipped_html, table_html
 from training.scoring.szcore_figures import FIGURES, LEAST_PATIENTS
 from training.scoring.tables import Row, Table, markdown, number
 from vitalwire.errors import InputError
@@ -63,13 +63,13 @@ def text(report: Mapping[str, Any]) -> str:
 def render(report: Mapping[str, Any]) -> str:
     """The whole page; what was `skipped` is listed where the report says it."""
     first = "".join(f"<p>{escape(line)}</p>" for line in [*report["about"], WORDS, _NO_DEVICE])
-    body = "".join(_table(table) for table in [*tables(report), patient_table(report)])
+    body = "".join(table_html(table) for table in [*tables(report), patient_table(report)])
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{TITLE}</title><style>{_STYLE}</style></head><body><h1>{TITLE}</h1>"
+        f"<title>{TITLE}</title><style>{STYLE}</style></head><body><h1>{TITLE}</h1>"
         f'<div class="first">{first}</div>{body}'
-        f"{_skipped(report) if 'skipped' in report else ''}</body></html>\n"
+        f"{skipped_html(report) if 'skipped' in report else ''}</body></html>\n"
     )
 
 
