@@ -55,6 +55,8 @@ _EXTRA_OF = {
     "sse_starlette": "cloud",
     "starlette": "cloud",
     "urllib3": "edge",
+    "sklearn": "training",
+    "timescoring": "training",
     "torch": "training",
     "uvicorn": "cloud",
     "wfdb": "recordings",

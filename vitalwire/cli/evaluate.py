@@ -74,3 +74,4 @@ def qrs(
 
 app.command("ecg-beat")(evaluate_models.ecg_beat)
 app.command("ecg-rhythm")(evaluate_models.ecg_rhythm)
+app.command("eeg-seizure")(evaluate_models.eeg_seizure)
