@@ -65,6 +65,7 @@ class ModelSettings(Part):
     threads: int = Field(1, ge=1, le=64)
     ecg_beat: str = Field("auto", min_length=1)
     ecg_rhythm: str = Field("auto", min_length=1)
+    eeg_seizure: str = Field("auto", min_length=1)
 
 
 class EdgeSettings(BaseSettings):

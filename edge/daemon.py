@@ -97,6 +97,7 @@ class Daemon:
         return Pipeline(
             self._settings.site,
             ecg=self._models.ecg,
+            eeg=self._models.eeg,
             max_devices=self._settings.pipeline.max_devices,
         )
 

@@ -197,6 +197,8 @@ def _bundles(settings: EdgeSettings) -> tuple[Verdict, str]:
         told.append("no ecg-beat: beats are found, not classified")
     if loaded.ecg.rhythm is None:
         told.append("no ecg-rhythm: nobody watches for fibrillation")
+    if loaded.eeg.seizure is None:
+        told.append("no eeg-seizure: nobody watches for seizures")
     plain = len(loaded.bundles) == len(TASKS) and not any(one.notes for one in loaded.bundles)
     return Verdict.OK if plain else Verdict.WARN, "; ".join(told)
 

@@ -10,6 +10,7 @@ from vitalwire.contracts import AlarmEvent, AlarmKind, Command, Receipt
 _LOST: Final[Mapping[str, str]] = {
     "ecg-beat": "beats have no class, ventricular runs are not seen",
     "ecg-rhythm": "ventricular and atrial fibrillation are not seen",
+    "eeg-seizure": "seizures are not seen",
 }
 
 

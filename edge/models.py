@@ -14,9 +14,10 @@ from typing import Final
 from edge.bundle_store import SHIPPED_FOLDER, BundleStore
 from edge.config import EdgeSettings, ModelSettings
 from edge.ecg_manifests import ecg_models
+from edge.eeg_manifests import eeg_models
 from edge.inference import Model
-from edge.pipeline.gateway import NO_MODELS
-from edge.pipeline.models import EcgModels
+from edge.pipeline.gateway import NO_EEG_MODELS, NO_MODELS
+from edge.pipeline.models import EcgModels, EegModels
 from edge.runtimes.base import RuntimeModel
 from edge.runtimes.loading import load_model
 from vitalwire.bundle import Bundle, Task, load_bundle
@@ -24,7 +25,7 @@ from vitalwire.errors import BundleError, InputError
 
 log = logging.getLogger(__name__)
 
-TASKS: Final = (Task.ECG_BEAT, Task.ECG_RHYTHM)
+TASKS: Final = (Task.ECG_BEAT, Task.ECG_RHYTHM, Task.EEG_SEIZURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,11 @@ class LoadedModels:
     bundles: tuple[RunningBundle, ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)  # task: why it does not run
     record_label: Mapping[str, Sequence[float]] = field(default_factory=dict)  # its weights
+    eeg: EegModels = NO_EEG_MODELS
 
 
 NOTHING: Final = LoadedModels()
-"""No models: beats are found, not classified."""
+"""No models: beats are found, not classified; nobody watches for seizures."""
 
 
 def load_models(settings: EdgeSettings, shipped: Path = SHIPPED_FOLDER) -> LoadedModels:
@@ -132,7 +134,11 @@ def bundle_models(
 
 
 def _choice(settings: ModelSettings, task: Task) -> str:
-    return {Task.ECG_BEAT: settings.ecg_beat, Task.ECG_RHYTHM: settings.ecg_rhythm}[task]
+    return {
+        Task.ECG_BEAT: settings.ecg_beat,
+        Task.ECG_RHYTHM: settings.ecg_rhythm,
+        Task.EEG_SEIZURE: settings.eeg_seizure,
+    }[task]
 
 
 def _find(store: BundleStore, task: Task, choice: str) -> Bundle | None:
@@ -149,6 +155,7 @@ def _find(store: BundleStore, task: Task, choice: str) -> Bundle | None:
 
 def _load(bundle: Bundle, choice: ModelSettings) -> tuple[Bundle, RuntimeModel]:
     ecg_models([bundle])  # before a runtime has it: a graph of another interface says less
+    eeg_models([bundle])
     model = load_model(
         bundle,
         runtime=choice.runtime,
@@ -172,6 +179,7 @@ def _together(
         tuple(_running(bundle, model) for bundle, model in loaded),
         problems,
         next((one.manifest.record_label for one, _ in loaded if one.manifest.record_label), {}),
+        eeg_models(bundle for bundle, _ in loaded),
     )
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from edge.chunklog.records import Record, RecordKind
 from edge.inference import Model, run_round
 from edge.model_health import ModelHealth
-from edge.pipeline.gateway import NO_MODELS, Output, Pipeline, Refusal
-from edge.pipeline.models import EcgModels
+from edge.pipeline.gateway import NO_EEG_MODELS, NO_MODELS, Output, Pipeline, Refusal
+from edge.pipeline.models import EcgModels, EegModels
 from edge.rounds import batched, run_rounds
 from vitalwire import topics, wire
 from vitalwire.contracts import Chunk, Epoch, Samples, Signal
@@ -61,6 +61,7 @@ def analyze(
     site: str = SITE,
     models: Mapping[str, Model] | None = None,
     ecg: EcgModels = NO_MODELS,
+    eeg: EegModels = NO_EEG_MODELS,
 ) -> Iterator[Output | Refusal]:
     """Run the pipeline over records, to the end.
 
@@ -71,9 +72,11 @@ def analyze(
     site : str
         That of the records' topics.
     models : mapping of model name to model, optional
-        Those that `ecg` asks for.
+        Those that `ecg` and `eeg` ask for.
     ecg : EcgModels
         What is asked about an ECG, and how the answers are read.
+    eeg : EegModels
+        The same of an EEG.
 
     Yields
     ------
@@ -81,7 +84,7 @@ def analyze(
         In the order of the records.
     """
     models, told_of = models or {}, ModelHealth().told_of
-    pipeline = Pipeline(site, ecg=ecg, max_devices=1_000_000)
+    pipeline = Pipeline(site, ecg=ecg, eeg=eeg, max_devices=1_000_000)
     for batch in batched(enumerate(records), _ROUND):
         for _, outputs in run_rounds(pipeline, batch, models, told_of):
             yield from outputs

@@ -54,6 +54,13 @@ class Rhythm(StrEnum):
     NOISE = "noise"
 
 
+class Brain(StrEnum):
+    """What a seizure model calls an EEG."""
+
+    BACKGROUND = "background"
+    SEIZURE = "seizure"
+
+
 class SignalState(StrEnum):
     """What can be said about a lead. Only `GOOD` is analysed for rates and vitals."""
 
@@ -103,6 +110,7 @@ class AlarmKind(StrEnum):
     ATRIAL_FIBRILLATION = "atrial_fibrillation"
     BIGEMINY = "bigeminy"
     TRIGEMINY = "trigeminy"
+    SEIZURE = "seizure"
     DEVICE_SILENT = "device_silent"
     LEAD_OFF = "lead_off"
     POOR_SIGNAL = "poor_signal"
@@ -130,6 +138,7 @@ _PHYSIOLOGICAL = frozenset(
         AlarmKind.ATRIAL_FIBRILLATION,
         AlarmKind.BIGEMINY,
         AlarmKind.TRIGEMINY,
+        AlarmKind.SEIZURE,
     }
 )
 
@@ -247,7 +256,7 @@ class Probabilities:
     stream_id: int
     sample: int  # up to which the signal was seen
     time_ns: int
-    labels: tuple[str, ...]  # of a rhythm model: the values of `Rhythm`
+    labels: tuple[str, ...]  # the values of `Rhythm`, of a seizure model those of `Brain`
     values: tuple[float, ...]  # one for each label, sum 1
 
 

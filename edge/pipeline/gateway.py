@@ -14,9 +14,12 @@ from edge.assignments import Assignments
 from edge.chunklog.records import Record, RecordKind
 from edge.inference import Asking
 from edge.pipeline.device import DevicePipeline
-from edge.pipeline.ecg import EcgAnalysis, supported
-from edge.pipeline.models import EcgModels
+from edge.pipeline.ecg import EcgAnalysis
+from edge.pipeline.ecg import supported as ecg_supported
+from edge.pipeline.eeg import EegAnalysis
+from edge.pipeline.models import EcgModels, EegModels
 from edge.pipeline.stream import Analysis, StreamName
+from edge.stages.eeg_signal import supported as eeg_supported
 from edge.stages.items import Limits, State
 from vitalwire import messages, topics, wire
 from vitalwire.contracts import (
@@ -35,6 +38,7 @@ INTERNAL_ERROR: Final = "internal_error"
 """A fault of our own in one device's streams; it is counted and logged like a refusal."""
 
 NO_MODELS: Final = EcgModels()
+NO_EEG_MODELS: Final = EegModels()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,22 @@ class Pipeline:
     site : str
     ecg : EcgModels
         The models that can be asked about an ECG.
+    eeg : EegModels
+        And about an EEG.
     max_devices : int
         More devices than this are refused: a flood of made-up names must not fill memory.
     """
 
     def __init__(
-        self, site: str, *, ecg: EcgModels = NO_MODELS, max_devices: int = 2000
+        self,
+        site: str,
+        *,
+        ecg: EcgModels = NO_MODELS,
+        eeg: EegModels = NO_EEG_MODELS,
+        max_devices: int = 2000,
     ) -> None:
-        self._site, self._ecg, self._max_devices = site, ecg, max_devices
+        self._site, self._max_devices = site, max_devices
+        self._ecg, self._eeg = ecg, eeg
         self._devices: dict[str, DevicePipeline] = {}
         self._assignments = Assignments.parse("")
         self.assignments_text = ""
@@ -221,9 +233,11 @@ class Pipeline:
     def _make_analysis(
         self, name: StreamName, fs: float, n_leads: int, limits: Limits
     ) -> Analysis | None:
-        if name.signal is not Signal.ECG or not supported(fs):
-            return None  # recorded, not analysed
-        return EcgAnalysis(name, fs, n_leads, limits, self._ecg)
+        if name.signal is Signal.ECG and ecg_supported(fs):
+            return EcgAnalysis(name, fs, n_leads, limits, self._ecg)
+        if name.signal is Signal.EEG and eeg_supported(fs, n_leads):
+            return EegAnalysis(name, fs, n_leads, limits, self._eeg)
+        return None  # recorded, not analysed
 
     def state(self) -> State:
         return {

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from vitalwire.contracts import BeatClass, Rhythm
+from vitalwire.contracts import BeatClass, Brain, Rhythm
 
 BEAT_MODEL: Final = "ecg-beat"
 RHYTHM_MODEL: Final = "ecg-rhythm"
+SEIZURE_MODEL: Final = "eeg-seizure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,20 @@ class EcgModels:
 
     beat: BeatModel | None = None
     rhythm: RhythmModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeizureModel:
+    """How the seizure model is asked, and how its probability becomes episodes."""
+
+    n_state: int  # floats that it carries from hop to hop
+    labels: tuple[Brain, ...]  # of the output `probability`, in order
+    rule: EpisodeRule
+    digest: str = ""  # of its bundle: what it carries means nothing to another model
+
+
+@dataclass(frozen=True, slots=True)
+class EegModels:
+    """The models of the EEG; None: there is none, nobody watches for seizures."""
+
+    seizure: SeizureModel | None = None

@@ -113,6 +113,13 @@ POLICIES: Final[Mapping[AlarmKind, Policy]] = MappingProxyType(
             "by itself, 30 s after the last",
             off_delay_s=30.0,
         ),
+        AlarmKind.SEIZURE: Policy(
+            Priority.HIGH,
+            "the seizure model sees a seizure",
+            "no seizure seen, then 5 s",
+            latching=True,
+            off_delay_s=5.0,
+        ),
         AlarmKind.DEVICE_SILENT: Policy(
             Priority.MEDIUM,
             "no data for {device_silent_s:g} s, or 5 s after the connection was lost, "
@@ -153,7 +160,7 @@ POLICIES: Final[Mapping[AlarmKind, Policy]] = MappingProxyType(
         ),
         AlarmKind.MODEL_FAILED: Policy(
             Priority.MEDIUM,
-            "a model gives no answers: beats have no class, or no rhythm is told",
+            "a model gives no answers: beats have no class, no rhythm or no seizure is told",
             "answers for 30 s",
             off_delay_s=30.0,
         ),

@@ -1,4 +1,4 @@
-"""Episodes of a rhythm, out of its probability: a running mean, hysteresis, least durations.
+"""Episodes of a rhythm or seizures, out of a probability: running mean, hysteresis, durations.
 
 Pure. A hop that could not be read is left out, as if the stretches before and behind it were
 one; after `HELD_S` of such hops everything starts anew, and an episode that was open ends
@@ -37,11 +37,13 @@ class EpisodeChange:
 
 
 class Episodes:
-    """The episodes of one rhythm.
+    """The episodes of one kind.
 
     Parameters
     ----------
     rule : EpisodeRule
+    hop_s : float
+        Length of a hop; by default that of the rhythm model.
 
     Notes
     -----
@@ -52,10 +54,10 @@ class Episodes:
     below `leave` for `end_s`; its end is found like its onset.
     """
 
-    def __init__(self, rule: EpisodeRule) -> None:
-        self._rule = rule
+    def __init__(self, rule: EpisodeRule, hop_s: float = HOP_S) -> None:
+        self._rule, self._hop_s = rule, hop_s
         self._level = (rule.enter + rule.leave) / 2.0
-        self._window: deque[Hop] = deque(maxlen=_hops(rule.mean_s))
+        self._window: deque[Hop] = deque(maxlen=self._hops(rule.mean_s))
         self._last_end = 0  # of the last episode: the next does not begin before it
         self._start_anew()
 
@@ -72,7 +74,7 @@ class Episodes:
     @property
     def mean(self) -> float | None:
         """The running mean; None until enough was seen."""
-        if len(self._window) < _hops(self._rule.mean_s):
+        if len(self._window) < self._hops(self._rule.mean_s):
             return None
         return math.fsum(hop.probability for hop in self._window) / len(self._window)
 
@@ -84,7 +86,7 @@ class Episodes:
     @property
     def refuted(self) -> bool:
         """There is none, for certain: the mean has been low for as long as an end takes."""
-        return not self._told and self._below >= _hops(self._rule.end_s)
+        return not self._told and self._below >= self._hops(self._rule.end_s)
 
     def push(self, hop: Hop) -> list[EpisodeChange]:
         """Take the next hop that could be read."""
@@ -107,7 +109,7 @@ class Episodes:
     def hold(self) -> list[EpisodeChange]:
         """The next hop could not be read."""
         self._held += 1
-        return self.reset() if self._held >= _hops(HELD_S) else []
+        return self.reset() if self._held >= self._hops(HELD_S) else []
 
     def reset(self) -> list[EpisodeChange]:
         """Start anew, as after a gap; what is open ends where it was seen last."""
@@ -127,7 +129,7 @@ class Episodes:
         self._sum, self._n = math.fsum(values), len(values)
 
     def _tell(self, mean: float) -> list[EpisodeChange]:
-        if self._onset is None or self._n < _hops(self._rule.least_s):
+        if self._onset is None or self._n < self._hops(self._rule.least_s):
             return []
         self._told = True
         return [EpisodeChange(self._onset, None, mean)]
@@ -136,7 +138,7 @@ class Episodes:
         assert self._onset is not None
         if self._below == 1:
             self._note_end()
-        if self._below < _hops(self._rule.end_s):
+        if self._below < self._hops(self._rule.end_s):
             return []
         over = EpisodeChange(self._onset, self._end, self._confidence)
         self._last_end = self._end
@@ -165,6 +167,9 @@ class Episodes:
                 best, place = total, i
         return place
 
+    def _hops(self, seconds: float) -> int:
+        return max(1, round(seconds / self._hop_s))
+
     def state(self) -> State:
         return {
             "window": [list(hop) for hop in self._window],
@@ -176,7 +181,3 @@ class Episodes:
         self._window.extend(Hop(*saved) for saved in state["window"])
         for name in _PLAIN:
             setattr(self, f"_{name}", state[name])
-
-
-def _hops(seconds: float) -> int:
-    return max(1, round(seconds / HOP_S))

@@ -1,8 +1,9 @@
-"""Technical alarms of one lead: it is off, or for too long nothing could be made of it.
+"""Technical alarms of a signal: a lead is off, or for too long nothing could be made of it.
 
 They hold for any signal; `rules` adds what only a heart has.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from edge.stages.items import Condition, Limits, State
@@ -13,6 +14,11 @@ from vitalwire.contracts import AlarmKind, Signal, SignalState
 FINE_AGAIN_S: Final = 5.0
 """A lead can be analysed again once it could for so long: a lead that is good every other
 second would otherwise never be reported, or be reported every other second."""
+
+
+def numbered(leads: Iterable[int]) -> str:
+    """Leads as a person counts them: from 1."""
+    return ", ".join(str(lead + 1) for lead in leads)
 
 
 class LeadRules:
@@ -55,12 +61,23 @@ class LeadRules:
         self._poor_since = min(self._poor_since, sample)
         self._reports.rewind(sample)
 
-    def push(self, now: Now, state: SignalState) -> list[Condition]:
-        """Take the state of the lead in the next frame."""
-        return self._off(now, state) + self._poor(now, state)
+    def push(
+        self, now: Now, state: SignalState, off: Sequence[int] | None = None
+    ) -> list[Condition]:
+        """Take the next frame.
 
-    def _off(self, now: Now, state: SignalState) -> list[Condition]:
-        if state is not SignalState.LEAD_OFF:
+        Parameters
+        ----------
+        now : Now
+        state : SignalState
+            Of the lead, or of all of them together.
+        off : sequence of int, optional
+            Of many leads those that are off; by default `state` says whether it is.
+        """
+        return self._off(now, state, off) + self._poor(now, state)
+
+    def _off(self, now: Now, state: SignalState, off: Sequence[int] | None) -> list[Condition]:
+        if not off and (off is not None or state is not SignalState.LEAD_OFF):
             self._off_since = -1
             known = state is not SignalState.UNKNOWN
             return self._reports.off(now, AlarmKind.LEAD_OFF) if known else []
@@ -68,12 +85,15 @@ class LeadRules:
             self._off_since = now.start
         if now.sample - self._off_since < self._limits["lead_off_s"] * self._fs:
             return []
+        evidence: dict[str, float | str] = {"limit_s": self._limits["lead_off_s"]}
+        if off:
+            evidence["leads"] = numbered(off)
         return self._reports.on(
             now,
             AlarmKind.LEAD_OFF,
             self._off_since,
             "lead off: check the electrode",
-            {"limit_s": self._limits["lead_off_s"]},
+            evidence,
         )
 
     def _poor(self, now: Now, state: SignalState) -> list[Condition]:

@@ -1,4 +1,4 @@
-"""Small models with random weights, exported once a session: it takes some seconds."""
+"""Small models, exported once a session: it takes some seconds."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def step(tmp_path_factory: pytest.TempPathFactory) -> Small:
     from tests.edge.runtimes.small import step_model
 
     return step_model(tmp_path_factory.mktemp("step") / "files")
+
+
+@pytest.fixture(scope="session")
+def seizure(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    from tests.edge.runtimes.small import seizure_model
+
+    return seizure_model(tmp_path_factory.mktemp("seizure") / "files")

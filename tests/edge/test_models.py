@@ -11,17 +11,18 @@ from edge.bundle_store import BundleStore
 from edge.config import EdgeSettings, ModelSettings
 from edge.doctor import Finding, Verdict, examine
 from edge.ecg_manifests import beat_model, rhythm_model
+from edge.eeg_manifests import seizure_model
 from edge.models import TASKS, LoadedModels, bundle_models, load_models, shipped_models
-from edge.pipeline.models import EcgModels
+from edge.pipeline.models import EcgModels, EegModels
 from tests.edge.runtimes.small import Small, largest_difference, make_bundle
 from tests.servers import HOST, Mosquitto
 from vitalwire.bundle import Task, pin, sign
 from vitalwire.bundle.keys import make_key_pair
-from vitalwire.contracts import BeatClass, Rhythm
+from vitalwire.contracts import BeatClass, Brain, Rhythm
 from vitalwire.errors import BundleError, InputError
 from vitalwire.settings import BrokerSettings
 
-BEAT, RHYTHM = Task.ECG_BEAT, Task.ECG_RHYTHM
+BEAT, RHYTHM, SEIZURE = Task.ECG_BEAT, Task.ECG_RHYTHM, Task.EEG_SEIZURE
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Gateway:
     root: Path
     window: Small
     step: Small
+    seizure: Small
 
     @property
     def shipped(self) -> Path:
@@ -65,10 +67,10 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, window: Small, step: Small) -> Gateway:
+def gateway(tmp_path: Path, window: Small, step: Small, seizure: Small) -> Gateway:
     (tmp_path / "data").mkdir()
     (tmp_path / "shipped").mkdir()
-    return Gateway(tmp_path, window, step)
+    return Gateway(tmp_path, window, step, seizure)
 
 
 def told(loaded: LoadedModels) -> list[tuple[str, int, str]]:
@@ -79,20 +81,19 @@ def test_nothing_is_shipped_nothing_is_installed(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     loaded = gateway.load()
-    assert (loaded.models, loaded.ecg, loaded.bundles, loaded.problems) == (
-        {},
-        EcgModels(),
-        (),
-        {},
-    )
-    assert caplog.messages == ["no bundle is shipped or installed"] * 2
+    assert (loaded.models, loaded.ecg, loaded.eeg) == ({}, EcgModels(), EegModels())
+    assert (loaded.bundles, loaded.problems) == ((), {})
+    assert caplog.messages == ["no bundle is shipped or installed"] * 3
 
 
 def test_what_is_shipped_is_run(gateway: Gateway) -> None:
-    digests = [gateway.ship(gateway.window), gateway.ship(gateway.step)]
+    every = (gateway.window, gateway.step, gateway.seizure)
+    digests = [gateway.ship(small) for small in every]
     loaded = gateway.load()
-    assert set(loaded.models) == {BEAT, RHYTHM}
-    assert told(loaded) == [(BEAT, 1, digests[0][:12]), (RHYTHM, 1, digests[1][:12])]
+    assert set(loaded.models) == {BEAT, RHYTHM, SEIZURE}
+    assert told(loaded) == [
+        (small.task, 1, digest[:12]) for small, digest in zip(every, digests, strict=True)
+    ]
     assert loaded.ecg.beat is not None
     assert loaded.ecg.beat.labels == tuple(BeatClass)
     assert loaded.ecg.beat.thresholds == dict.fromkeys(set(BeatClass) - {BeatClass.N}, 0.3)
@@ -103,7 +104,11 @@ def test_what_is_shipped_is_run(gateway: Gateway) -> None:
         Rhythm.AF: 0.8,
         Rhythm.SHOCKABLE: 0.7,
     }
-    for small in (gateway.window, gateway.step):
+    assert loaded.eeg.seizure is not None
+    assert loaded.eeg.seizure.labels == tuple(Brain)
+    assert (loaded.eeg.seizure.n_state, loaded.eeg.seizure.digest) == (4, digests[2])
+    assert (loaded.eeg.seizure.rule.enter, loaded.eeg.seizure.rule.end_s) == (0.6, 4.0)
+    for small in every:
         inputs = small.inputs(3)
         answer = loaded.models[small.task].run(inputs)
         assert largest_difference(answer, small.answer(inputs)) < 0.1
@@ -129,13 +134,12 @@ def test_off_is_off(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_what_was_altered_is_not_run_and_the_rest_is(gateway: Gateway, task: Task) -> None:
-    for small in (gateway.window, gateway.step):
+    for small in (gateway.window, gateway.step, gateway.seizure):
         gateway.ship(small)
     card = gateway.shipped / task / "card.md"
     card.write_text(card.read_text().replace("random", "proven"))
     loaded = gateway.load()
-    (other,) = set(TASKS) - {task}
-    assert set(loaded.models) == {other}
+    assert set(loaded.models) == set(TASKS) - {task}
     assert set(loaded.problems) == {task}
     assert "card.md is not what the manifest says" in loaded.problems[task]
     assert (loaded.ecg.beat is None, loaded.ecg.rhythm is None) == (
@@ -225,21 +229,25 @@ def verdict(gateway: Gateway, broker_port: int, **models: Any) -> Finding:
 
 def test_the_doctor_names_what_runs(gateway: Gateway, mosquitto: Mosquitto) -> None:
     store = BundleStore(gateway.data_dir)
-    paths = [gateway.signed(gateway.window, 8), gateway.signed(gateway.step, 9)]
+    every = (gateway.window, gateway.step, gateway.seizure)
+    paths = [gateway.signed(small, 8 + i) for i, small in enumerate(every)]
     store.keys.mkdir(parents=True)
     shutil.copy(gateway.public_key, store.keys)
-    asked = {"ecg_beat": str(paths[0]), "ecg_rhythm": str(paths[1])}
+    names = ("ecg_beat", "ecg_rhythm", "eeg_seizure")
+    asked = dict(zip(names, map(str, paths), strict=True))
     found = verdict(gateway, mosquitto.port, **asked)
     assert found.verdict is Verdict.OK
     assert "ecg-beat 8 (" in found.detail
     assert "ecg-rhythm 9 (" in found.detail
+    assert "eeg-seizure 10 (" in found.detail
     assert "in litert int8 on cpu" in found.detail
     noted = verdict(gateway, mosquitto.port, **asked, provider="cuda")
     assert noted.verdict is Verdict.WARN
     assert "cuda was asked for" in noted.detail
-    off = verdict(gateway, mosquitto.port, ecg_beat="off", ecg_rhythm="off")
+    off = verdict(gateway, mosquitto.port, **dict.fromkeys(names, "off"))
     assert off.verdict is Verdict.WARN
     assert "nobody watches for fibrillation" in off.detail
+    assert "nobody watches for seizures" in off.detail
 
 
 def test_the_doctor_fails_what_cannot_be_run(gateway: Gateway, mosquitto: Mosquitto) -> None:
@@ -309,6 +317,32 @@ def test_a_rhythm_model_for_another_gateway(
     bundle = make_bundle(tmp_path / "bundle", step, changes=changes)
     with pytest.raises(BundleError, match=word):
         rhythm_model(bundle)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"fs_hz": 256.0}, "uV at 128 Hz"),
+        ({"unit": "mV"}, "of mV"),
+        ({"inputs": {"signal": [32, 32], "state": [4]}}, "inputs"),
+        ({"inputs": {"signal": [23, 32], "good": [23], "state": [4]}}, "inputs"),
+        ({"outputs": {"probability": [2], "next_state": [4]}}, "outputs"),
+        ({"outputs": {"probability": [2], "leads": [32], "next_state": [5]}}, "outputs"),
+        ({"labels": ["background", "ictal"], "episodes": {}}, "labels"),
+        ({"episodes": {}}, "episodes of a seizure"),
+        ({"episodes": {"background": RULE}}, "episodes of a seizure"),
+        ({"episodes": {"seizure": {**RULE, "leave": 0.9}}}, "episodes.seizure"),
+    ],
+)
+def test_a_seizure_model_for_another_gateway(
+    seizure: Small, tmp_path: Path, changes: dict[str, Any], word: str
+) -> None:
+    bundle = make_bundle(tmp_path / "bundle", seizure, changes=changes)
+    with pytest.raises(BundleError, match=word) as caught:
+        seizure_model(bundle)
+    assert str(bundle.path) in str(caught.value)
+    with pytest.raises(BundleError, match=word):
+        bundle_models([bundle])
 
 
 def test_a_runtime_that_is_not_installed(

@@ -70,7 +70,8 @@ def analyze_recording(
             return encode(recording, chunk)
 
         records = records_of(chunks, counted)
-        result.events = events_of(analyze(records, models=models.models, ecg=models.ecg))
+        outputs = analyze(records, models=models.models, ecg=models.ecg, eeg=models.eeg)
+        result.events = events_of(outputs)
     return result
 
 
@@ -87,7 +88,7 @@ def analyze_log(
     by_device = {key[0]: result for key, result in results.items()}
     for stream in results.values():
         stream.label_weights = _label_weights(models)
-    outputs = analyze(records_of_log(folder), chosen, models.models, models.ecg)
+    outputs = analyze(records_of_log(folder), chosen, models.models, models.ecg, models.eeg)
     for event in events_of(outputs):
         result = results.get(_key(event)) or by_device.get(event.device)
         if result is not None:  # a device that only said that it is there has no stream

@@ -467,11 +467,12 @@ def test_an_ecg_at_the_edge_of_what_can_be_analysed(fs: float) -> None:
     assert len(beats(told)) == pytest.approx(37, abs=2)
 
 
-def test_an_eeg_is_only_recorded() -> None:
+def test_a_gap_in_an_eeg_is_told_and_no_beat() -> None:
     chunks = [replace(one, signal=Signal.EEG) for one in cut(WHOLE, even(WHOLE))]
     gateway, told = played(chunks[:50] + chunks[52:])
     assert gaps(told) == [(GapReason.LOST, 144)]
-    assert [type(event) for event in told] == [Gap]
+    assert not beats(told)
+    assert {one.signal for one in told if isinstance(one, Quality)} == {Signal.EEG}
     assert gateway.pipeline.counters()["w1"]["eeg"]["delivered"] == len(chunks) - 2
 
 

@@ -1,7 +1,8 @@
-"""Two small models with random weights, and the bundles made of them.
+"""Three small models, and the bundles made of them.
 
-They have what the shipped ones have: a window model with two inputs and two outputs, and a
-step that carries its state from call to call.
+They have what the shipped ones have: a window model with two inputs and two outputs, a step
+that carries its state from call to call, and one over the leads of an EEG, which knows what
+it says: the others have random weights.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from edge.inference import Model
 from edge.runtimes.base import GraphShapes
 from edge.stages.beat_context import N_CONTEXT
 from edge.stages.beat_windows import N_CHANNELS, N_WINDOW
+from edge.stages.eeg_signal import EEG_FS_HZ, N_LEADS_MAX
+from edge.stages.eeg_signal import N_HOP as EEG_HOP
 from edge.stages.rhythm_hops import N_HOP
 from vitalwire.bundle import (
     Bundle,
@@ -28,7 +31,7 @@ from vitalwire.bundle import (
     load_bundle,
     write_manifest,
 )
-from vitalwire.contracts import Arrays, BeatClass, Rhythm
+from vitalwire.contracts import Arrays, BeatClass, Brain, Rhythm
 
 N_CLASSES = len(BeatClass)
 N_ACTIVATION = 20
@@ -73,6 +76,32 @@ class StepModel(nn.Module):
         told = torch.relu(self.second(longer)).mean(-1)
         state = torch.cat([x[:, 0, -4:], longer[:, :, -8:].reshape(-1, N_HIDDEN * 8)], 1)
         return torch.softmax(self.head(told), -1), state
+
+
+class SeizureModel(nn.Module):
+    """A hop of all leads (B, 32, 32), which are good (B, 32), and the state (B, 4).
+
+    A seizure is what is much louder than usual: nothing is random here, so that whole paths
+    can be tested with it.
+    """
+
+    n_state = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(EEG_HOP, EEG_HOP, bias=False)
+        with torch.no_grad():
+            self.mix.weight.copy_(torch.eye(EEG_HOP))
+
+    def forward(
+        self, signal: Tensor, good: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        power = self.mix(signal).square().mean(-1) * good  # (B, leads)
+        now = power.sum(1, keepdim=True) / good.sum(1, keepdim=True).clamp(min=1.0)
+        state = 0.7 * state + 0.3 * now
+        p = torch.sigmoid(2.0 * (state[:, :1] - 5.0))
+        leads = p * power / power.abs().sum(1, keepdim=True).clamp(min=1e-6)
+        return torch.cat([1.0 - p, p], 1), leads, state
 
 
 @dataclass(frozen=True)
@@ -143,6 +172,32 @@ def step_model(folder: Path) -> Small:
         export(folder, module, shapes),
         tuple(Rhythm),
         {"episodes": episodes},
+    )
+
+
+def seizure_model(folder: Path) -> Small:
+    """An `eeg-seizure` model that follows the size of the signal."""
+    module = SeizureModel().eval()
+    shapes = GraphShapes(
+        {"signal": (N_LEADS_MAX, EEG_HOP), "good": (N_LEADS_MAX,), "state": (module.n_state,)},
+        {
+            "probability": (len(Brain),),
+            "leads": (N_LEADS_MAX,),
+            "next_state": (module.n_state,),
+        },
+    )
+    rule = {"enter": 0.6, "leave": 0.4, "mean_s": 3.0, "least_s": 4.0, "end_s": 4.0}
+    of_eeg = {
+        "signal": "eeg", "unit": "uV", "fs_hz": EEG_FS_HZ, "leads": "1 to 32",
+        "filters": "0.5 to 45 Hz", "normalisation": "each lead's running amplitude",
+    }  # fmt: skip
+    return Small(
+        Task.EEG_SEIZURE,
+        module,
+        shapes,
+        export(folder, module, shapes),
+        tuple(Brain),
+        {**of_eeg, "episodes": {Brain.SEIZURE.value: rule}},
     )
 
 

@@ -1,0 +1,133 @@
+"""What is made of an EEG: seizures, quality, vital signs, and the word on alarms."""
+
+from typing import Final
+
+import numpy as np
+
+from edge.inference import Asking
+from edge.pipeline.eeg_inference import EegInference
+from edge.pipeline.models import EegModels
+from edge.pipeline.stream import Item, StreamName, UtcOf
+from edge.stages.eeg_hops import EegHops
+from edge.stages.eeg_quality import GOOD, LEAD_OFF, STATES, Codes, stream_state
+from edge.stages.items import Advance, Condition, Frame, Limits, State
+from edge.stages.lead_rules import LeadRules
+from edge.stages.reports import Now
+from vitalwire.contracts import Quality, SignalState
+
+_UNTOLD: Final = -1
+
+
+class EegAnalysis:
+    """Frames of one EEG stream in; seizures, quality, vitals and conditions out.
+
+    All leads are analysed together, each as long as it can be read; the whole while at least
+    half of them can.
+
+    Parameters
+    ----------
+    name : StreamName
+    fs : float
+        Hz, see `eeg_signal.supported`.
+    n_leads : int
+    limits : Limits
+        Alarm limits of the patient.
+    models : EegModels
+        What can be asked; without a seizure model nobody watches for seizures.
+    """
+
+    def __init__(
+        self, name: StreamName, fs: float, n_leads: int, limits: Limits, models: EegModels
+    ) -> None:
+        self._name, self._fs = name, fs
+        self._hops = EegHops(fs, n_leads)
+        self._told: Codes = np.full(n_leads, _UNTOLD, np.int8)
+        self._rules = LeadRules(fs, name.signal, name.stream_id, limits)
+        model = models.seizure
+        self._inference = EegInference(name, fs, n_leads, model) if model else None
+        self._begun = False  # a frame came since the start or the last gap
+        self._end = 0  # of the last frame
+        self._injected_end = -1
+
+    def push(self, frame: Frame, utc_of: UtcOf) -> Asking[Item]:
+        """Take the next frame."""
+        if not self._begun:
+            self._begin(frame.first_sample)
+        self._end = frame.end_sample
+        if frame.injected:
+            self._injected_end = frame.end_sample
+        now = Now(frame.first_sample, frame.end_sample, utc_of, self._injected_end)
+        hops = self._hops.push(frame.data, frame.missing, frame.lead_off)
+        codes = self._hops.codes
+        state = stream_state(codes)
+        items: list[Item] = self._quality_changes(frame, codes, utc_of)
+        if self._inference:
+            items += yield from self._inference.push(hops, state, utc_of)
+        items += self._conditions(now, codes, state)
+        items.append(Advance(utc_of(frame.end_sample)))
+        return items
+
+    def break_at(self, sample: int, utc_of: UtcOf) -> Asking[Item]:
+        """Samples are missing up to `sample`: give what is pending, start anew there."""
+        items: list[Item] = []
+        if self._inference:
+            items += self._inference.flush(utc_of)
+        self._hops.start_anew((sample - self._end) / self._fs)
+        self._rules.reset(sample)
+        self._injected_end = min(self._injected_end, sample)
+        self._begun = False
+        yield from ()  # no question is ever left for here
+        return items
+
+    def set_limits(self, limits: Limits) -> None:
+        """The patient's alarm limits from now on."""
+        self._rules.set_limits(limits)
+
+    def _begin(self, sample: int) -> None:
+        self._begun = True
+        if self._inference:
+            self._inference.start(sample)
+
+    def _conditions(self, now: Now, codes: Codes, state: SignalState) -> list[Condition]:
+        off = np.flatnonzero(codes == LEAD_OFF).tolist()
+        out = self._rules.push(now, state, off)
+        if self._inference:
+            n_read = int(np.count_nonzero(codes == GOOD)), len(codes)
+            out += self._inference.conditions(now, state, n_read)
+        return out
+
+    def _quality_changes(self, frame: Frame, codes: Codes, utc_of: UtcOf) -> list[Item]:
+        changed = np.flatnonzero(codes != self._told)
+        self._told = codes
+        if not len(changed):
+            return []
+        first, time_ns = frame.first_sample, utc_of(frame.first_sample)
+        return [
+            Quality(*self._name, int(lead), first, time_ns, STATES[codes[lead]])
+            for lead in changed
+        ]
+
+    def state(self) -> State:
+        return {
+            "hops": self._hops.state(),
+            "told": self._told.astype(np.int64),
+            "rules": self._rules.state(),
+            "inference": self._inference.state() if self._inference else None,
+            "begun": self._begun,
+            "end": self._end,
+            "injected_end": self._injected_end,
+        }
+
+    def restore(self, state: State) -> None:
+        self._hops.restore(state["hops"])
+        self._told = np.array(state["told"], np.int8)
+        self._rules.restore(state["rules"])
+        self._begun, self._end = state["begun"], state["end"]
+        self._injected_end = state["injected_end"]
+        if self._inference is None:
+            return
+        if self._inference.fits(state["inference"]):
+            self._inference.restore(state["inference"])
+        else:  # another model: as behind a gap of no length
+            self._hops.start_anew(0.0)
+            self._begun = False
