@@ -1,8 +1,8 @@
 """A logistic regression on features that do not know how large the EEG is.
 
 Of each lead's last 4 s: line length over standard deviation, how concentrated its spectrum is,
-and what share of the power lies in each band. Of these the mean over leads, and the first, the
-fifth and the ninth decile, so that any number of leads gives the same number of features.
+and what share of the power lies in each band. Of these the mean over leads and the nine
+deciles, so that any number of leads gives the same number of features.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from training.floors.windows import N_WINDOW, Float32, Float64, Judgement
 
 NAME: Final = "logistic"
 BANDS_HZ: Final = ((LOW_HZ, 4.0), (4.0, 8.0), (8.0, 13.0), (13.0, 30.0), (30.0, HIGH_HZ))
-DECILES: Final = (10.0, 50.0, 90.0)
+DECILES: Final = tuple(range(10, 100, 10))
 N_FEATURES: Final = (2 + len(BANDS_HZ)) * (1 + len(DECILES))
 
 RULE: Final = EpisodeRule(enter=0.5, leave=0.3, mean_s=4.0, least_s=4.0, end_s=8.0)

@@ -62,6 +62,7 @@ class Heard:
     told: NDArray[np.float64]  # (n_told,) of a seizure
 
 
+_WORTH_A_PROCESS: Final = 16  # items
 _KEPT: Final = 2  # detectors that a worker keeps: jobs come sorted by them
 _loaded: dict[Load, Detector] = {}
 
@@ -88,10 +89,11 @@ def each(
     Parameters
     ----------
     n_workers : processes; 1 works here. By default as many as the machine has cores, at most
-        `MAX_WORKERS`
+        `MAX_WORKERS`, and for a few items none: to start one takes seconds
     progress : told 1 an item
     """
-    n_workers = n_workers or min(MAX_WORKERS, os.cpu_count() or 1, len(items) or 1)
+    usual = min(MAX_WORKERS, os.cpu_count() or 1) if len(items) >= _WORTH_A_PROCESS else 1
+    n_workers = n_workers or usual
     if n_workers == 1:
         for item in items:
             yield work(item)
