@@ -262,7 +262,10 @@ class Probabilities:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """Vital signs at one instant, at most one a second. None = cannot be analysed now."""
+    """Vital signs at one instant, at most one a second. None = cannot be analysed now.
+
+    Heart and respiration are of an ECG; powers, amplitude and leads of an EEG.
+    """
 
     device: str
     signal: Signal
@@ -276,6 +279,13 @@ class Vitals:
     sdnn_ms: float | None = None
     respiration_bpm: float | None = None
     analysable: float = 0.0  # share of the last minute that could be analysed, 0..1
+    good_leads: int | None = None  # that can be read now
+    amplitude_uv: float | None = None  # RMS, 0.5 to 45 Hz; this and the powers: median lead
+    delta_uv2: float | None = None  # 0.5 to 4 Hz
+    theta_uv2: float | None = None  # 4 to 8 Hz
+    alpha_uv2: float | None = None  # 8 to 13 Hz
+    beta_uv2: float | None = None  # 13 to 30 Hz
+    gamma_uv2: float | None = None  # 30 to 45 Hz
 
 
 Evidence = Mapping[str, float | int | str | bool | tuple[float, ...]]

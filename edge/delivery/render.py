@@ -142,6 +142,13 @@ def _vitals(event: Vitals) -> Fields:
         "sdnn_ms": _number(event.sdnn_ms),
         "respiration_bpm": _number(event.respiration_bpm),
         "analysable": float(event.analysable),
+        "good_leads": event.good_leads,
+        "amplitude_uv": _number(event.amplitude_uv),
+        "delta_uv2": _number(event.delta_uv2),
+        "theta_uv2": _number(event.theta_uv2),
+        "alpha_uv2": _number(event.alpha_uv2),
+        "beta_uv2": _number(event.beta_uv2),
+        "gamma_uv2": _number(event.gamma_uv2),
         "sample": event.sample,
         "stream_id": event.stream_id,
     }

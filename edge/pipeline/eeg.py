@@ -10,12 +10,14 @@ from edge.pipeline.models import EegModels
 from edge.pipeline.stream import Item, StreamName, UtcOf
 from edge.stages.eeg_hops import EegHops
 from edge.stages.eeg_quality import GOOD, LEAD_OFF, STATES, Codes, stream_state
+from edge.stages.eeg_vitals import BANDS_HZ, EegPoint, EegVitals
 from edge.stages.items import Advance, Condition, Frame, Limits, State
 from edge.stages.lead_rules import LeadRules
 from edge.stages.reports import Now
-from vitalwire.contracts import Quality, SignalState
+from vitalwire.contracts import Quality, SignalState, Vitals
 
 _UNTOLD: Final = -1
+_UNKNOWN: Final = (None,) * len(BANDS_HZ)
 
 
 class EegAnalysis:
@@ -42,6 +44,7 @@ class EegAnalysis:
         self._name, self._fs = name, fs
         self._hops = EegHops(fs, n_leads)
         self._told: Codes = np.full(n_leads, _UNTOLD, np.int8)
+        self._vitals = EegVitals(fs, n_leads)
         self._rules = LeadRules(fs, name.signal, name.stream_id, limits)
         model = models.seizure
         self._inference = EegInference(name, fs, n_leads, model) if model else None
@@ -60,10 +63,13 @@ class EegAnalysis:
         hops = self._hops.push(frame.data, frame.missing, frame.lead_off)
         codes = self._hops.codes
         state = stream_state(codes)
+        n_good = int(np.count_nonzero(codes == GOOD))
         items: list[Item] = self._quality_changes(frame, codes, utc_of)
         if self._inference:
             items += yield from self._inference.push(hops, state, utc_of)
-        items += self._conditions(now, codes, state)
+        points = self._vitals.push(now.start, now.sample, hops, n_good, state)
+        items += [self._vitals_event(point, utc_of) for point in points]
+        items += self._conditions(now, codes, state, n_good)
         items.append(Advance(utc_of(frame.end_sample)))
         return items
 
@@ -73,6 +79,7 @@ class EegAnalysis:
         if self._inference:
             items += self._inference.flush(utc_of)
         self._hops.start_anew((sample - self._end) / self._fs)
+        self._vitals.reset(sample)
         self._rules.reset(sample)
         self._injected_end = min(self._injected_end, sample)
         self._begun = False
@@ -88,13 +95,31 @@ class EegAnalysis:
         if self._inference:
             self._inference.start(sample)
 
-    def _conditions(self, now: Now, codes: Codes, state: SignalState) -> list[Condition]:
+    def _conditions(
+        self, now: Now, codes: Codes, state: SignalState, n_good: int
+    ) -> list[Condition]:
         off = np.flatnonzero(codes == LEAD_OFF).tolist()
         out = self._rules.push(now, state, off)
         if self._inference:
-            n_read = int(np.count_nonzero(codes == GOOD)), len(codes)
-            out += self._inference.conditions(now, state, n_read)
+            out += self._inference.conditions(now, state, (n_good, len(codes)))
         return out
+
+    def _vitals_event(self, point: EegPoint, utc_of: UtcOf) -> Vitals:
+        delta_uv2, theta_uv2, alpha_uv2, beta_uv2, gamma_uv2 = point.powers_uv2 or _UNKNOWN
+        return Vitals(
+            *self._name,
+            sample=point.sample,
+            time_ns=utc_of(point.sample),
+            state=point.state,
+            analysable=point.analysable,
+            good_leads=point.good_leads,
+            amplitude_uv=point.amplitude_uv,
+            delta_uv2=delta_uv2,
+            theta_uv2=theta_uv2,
+            alpha_uv2=alpha_uv2,
+            beta_uv2=beta_uv2,
+            gamma_uv2=gamma_uv2,
+        )
 
     def _quality_changes(self, frame: Frame, codes: Codes, utc_of: UtcOf) -> list[Item]:
         changed = np.flatnonzero(codes != self._told)
@@ -111,6 +136,7 @@ class EegAnalysis:
         return {
             "hops": self._hops.state(),
             "told": self._told.astype(np.int64),
+            "vitals": self._vitals.state(),
             "rules": self._rules.state(),
             "inference": self._inference.state() if self._inference else None,
             "begun": self._begun,
@@ -121,6 +147,7 @@ class EegAnalysis:
     def restore(self, state: State) -> None:
         self._hops.restore(state["hops"])
         self._told = np.array(state["told"], np.int8)
+        self._vitals.restore(state["vitals"])
         self._rules.restore(state["rules"])
         self._begun, self._end = state["begun"], state["end"]
         self._injected_end = state["injected_end"]

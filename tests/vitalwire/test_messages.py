@@ -21,9 +21,11 @@ from vitalwire.contracts import (
     CommandAction,
     DeviceInfo,
     DeviceStatus,
+    Episode,
     Gap,
     GapReason,
     Priority,
+    Probabilities,
     Quality,
     Receipt,
     Signal,
@@ -123,7 +125,10 @@ def test_golden_text() -> None:
 def test_the_examples_of_the_page_are_read() -> None:
     blocks = re.findall(r"```json\n(.*?)```", WIRE_MD.read_text(), re.S)
     lines = [line.encode() for block in blocks for line in block.splitlines()]
-    classes = [DeviceInfo, DeviceStatus, *[Command] * 3, Receipt, Vitals, Beat, Quality, Gap]
+    classes = [
+        DeviceInfo, DeviceStatus, *[Command] * 3, Receipt, Vitals, Vitals, Beat, Quality,
+        Probabilities, Episode, Gap,
+    ]  # fmt: skip
     for cls, line in zip([*classes, AlarmEvent], lines, strict=True):
         messages.load(cls, line)
 

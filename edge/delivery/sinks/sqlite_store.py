@@ -1,7 +1,8 @@
 """The embedded store: one SQLite file that anybody can read with `sqlite3`.
 
 Table `points`: a point is named by its measurement, tags and timestamp, as in InfluxDB, so
-what comes twice is kept once. Views `vitals`, `beats` and `alarms` show the usual columns.
+what comes twice is kept once. Views `vitals`, `eeg`, `beats` and `alarms` show the usual
+columns.
 """
 
 import asyncio
@@ -23,12 +24,12 @@ _DELETED_AT_ONCE: Final = 1_000
 _INT64_MAX: Final = 2**63 - 1
 
 
-def _view(name: str, measurement: str, tags: str, fields: str) -> str:
+def _view(name: str, measurement: str, tags: str, fields: str, where: str = "") -> str:
     columns = "".join(f", fields ->> '$.{field}' AS {field}" for field in fields.split())
     return (
         f"CREATE VIEW IF NOT EXISTS {name} AS SELECT "
         "strftime('%Y-%m-%dT%H:%M:%fZ', time_ns / 1e9, 'unixepoch') AS time, time_ns, "
-        f"{tags}{columns} FROM points WHERE measurement = '{measurement}'"
+        f"{tags}{columns} FROM points WHERE measurement = '{measurement}'{where}"
     )
 
 
@@ -47,6 +48,16 @@ CREATE INDEX IF NOT EXISTS points_time ON points (time_ns);
         "vitals",
         "site, device, patient, signal",
         "state heart_rate_bpm rr_s rmssd_ms sdnn_ms respiration_bpm analysable",
+    )
+};
+{
+    _view(
+        "eeg",
+        "vitals",
+        "site, device, patient",
+        "state good_leads analysable amplitude_uv delta_uv2 theta_uv2 alpha_uv2 beta_uv2 "
+        "gamma_uv2",
+        " AND signal = 'eeg'",
     )
 };
 {_view("beats", "beat", "site, device, patient, signal", "label rr_s amplitude_mv sample")};

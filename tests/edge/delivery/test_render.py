@@ -41,6 +41,27 @@ def test_vitals_as_a_line() -> None:
     )
 
 
+def test_vitals_of_an_eeg_as_a_line() -> None:
+    of_eeg = replace(
+        vitals(3),
+        signal=Signal.EEG,
+        heart_rate_bpm=None,
+        rr_s=None,
+        good_leads=18,
+        amplitude_uv=21,
+        delta_uv2=210.5,
+        theta_uv2=64.0,
+        alpha_uv2=None,
+        beta_uv2=38.0,
+        gamma_uv2=7,
+    )
+    assert _line(of_eeg) == (
+        'vitals,device=strap-1,patient=p-17,signal=eeg,site=ward-1 state="good",state_code=1i,'
+        "analysable=1.0,good_leads=18i,amplitude_uv=21.0,delta_uv2=210.5,theta_uv2=64.0,"
+        "beta_uv2=38.0,gamma_uv2=7.0,sample=750i,stream_id=7i 1700000003000000000"
+    )
+
+
 def test_a_device_that_nobody_wears_has_no_patient() -> None:
     assert "patient" not in parse_line(_line(beat(), None)).tags
 

@@ -45,6 +45,7 @@ from vitalwire.contracts import (
     Quality,
     Signal,
     SignalState,
+    Vitals,
 )
 
 NO_EEG = EegModels()
@@ -109,6 +110,26 @@ def test_a_background_says_nothing() -> None:
     assert not alarms(those)
     assert not [one for one in those if isinstance(one, AlarmEvent | Episode)]
     assert len([one for one in those if isinstance(one, Quality)]) == 2 * 18  # unknown, good
+
+
+def test_vitals_are_told_once_a_second() -> None:
+    those = told(chunks(with_seizure(n_s=70.0)))
+    vitals = [one for one in those if isinstance(one, Vitals)]
+    assert [one.sample for one in vitals] == [round(FS * (i + 1)) for i in range(70)]
+    assert {one.signal for one in vitals} == {Signal.EEG}
+    assert {one.heart_rate_bpm for one in vitals} == {None}
+    quiet, fit = vitals[30], vitals[50]
+    assert (quiet.good_leads, quiet.state) == (4, SignalState.GOOD)
+    assert quiet.amplitude_uv == pytest.approx(20.0, rel=0.3)
+    assert (fit.amplitude_uv or 0.0) > 100.0
+    powers = (
+        quiet.delta_uv2,
+        quiet.theta_uv2,
+        quiet.alpha_uv2,
+        quiet.beta_uv2,
+        quiet.gamma_uv2,
+    )
+    assert all(power is not None and power > 0.0 for power in powers)
 
 
 # --- what the model is asked --------------------------------------------------------------
@@ -324,7 +345,7 @@ def rounds(pipeline: Pipeline, those: Sequence[Chunk]) -> list[Event]:
 
 def test_the_messy_stream_has_it_all() -> None:
     kinds = {type(one) for one in EXPECTED}
-    assert {Probabilities, Episode, AlarmEvent, Quality} <= kinds
+    assert {Probabilities, Episode, AlarmEvent, Quality, Vitals} <= kinds
     assert alarms(EXPECTED)
     assert {one.state for one in EXPECTED if isinstance(one, Quality)} == {
         SignalState.UNKNOWN, SignalState.GOOD, SignalState.POOR, SignalState.LEAD_OFF,
@@ -366,6 +387,7 @@ def test_another_model_begins_anew_and_raises_no_alarm_by_it(
     second.restore(unpack(pack(first.state())))
     later = rounds(second, those[100:])
     assert not [one for one in later if isinstance(one, AlarmEvent)]
+    assert len([one for one in later if isinstance(one, Vitals)]) == 20
     said = [one for one in later if isinstance(one, Probabilities)]
     assert bool(said) == (after.seizure is not None)
     assert {one.labels for one in said} <= {tuple(one.value for one in Brain)}
