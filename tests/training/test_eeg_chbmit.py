@@ -198,6 +198,19 @@ class TestSeizuresFiles:
         )
         assert [one.seizures for one in recordings.values()] == [((5, 9),)] * 3 + [()]
 
+    @pytest.mark.parametrize(("old", "new"), [(b"time", b"tome"), (b": 64", b": x4")])
+    def test_a_definition_that_nobody_knows(
+        self, tmp_path: Path, old: bytes, new: bytes
+    ) -> None:
+        """The library that reads them would read it for ever."""
+        case = write_case(tmp_path, "chb01", [[(5, 9)]])
+        write_seizures(case / "chb01_01.edf", 320, 576)
+        path = case / "chb01_01.edf.seizures"
+        assert old in path.read_bytes()
+        path.write_bytes(path.read_bytes().replace(old, new))
+        recordings = found(case, "chb01_01.edf.seizures: not a WFDB|one definition at most")
+        assert recordings["chb01_01"].seizures == ((5, 9),)
+
     def test_broken(self, tmp_path: Path) -> None:
         write_case(tmp_path, "chb01", [[]])
         write_eeg(tmp_path / "chb03/chb03_01.edf")

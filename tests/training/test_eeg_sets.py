@@ -141,8 +141,22 @@ class TestBonn:
     def test_another_archive_is_not_looked_at(self, tmp_path: Path) -> None:
         write_case(tmp_path, "chb01", [[]])
         np.savez(tmp_path / "weights.npz", w=np.zeros(3))
-        (tmp_path / "broken.npz").write_bytes(b"PK nothing")
         assert len(find(tmp_path)) == 1
+
+    def test_a_broken_archive(self, tmp_path: Path) -> None:
+        write_case(tmp_path, "chb01", [[]])
+        (tmp_path / "empty.npz").write_bytes(b"")
+        self.write(tmp_path / "clips.npz", {})
+        whole = (tmp_path / "clips.npz").read_bytes()
+        (tmp_path / "clips.npz").write_bytes(whole[:-200])
+        (tmp_path / "torn.npz").write_bytes(whole[:100] + b"\xff" * 30 + whole[130:])
+        sets = find(
+            tmp_path,
+            "left out: |empty.npz: not a NumPy archive",
+            "left out: |clips.npz: not a NumPy archive",
+            "left out: |torn.npz: array |cannot be read",
+        )
+        assert [one.layout for one in sets.values()] == [Layout.CHB_MIT]
 
 
 def test_two_cases_are_fetched_and_read(

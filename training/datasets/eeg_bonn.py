@@ -24,23 +24,16 @@ _PATIENT: Final = "bonn"
 _LEADS: Final = ("EEG",)
 
 
-def is_bonn(path: Path) -> bool:
-    """Whether a NumPy archive holds the five sets."""
-    try:
-        with np.load(path) as archive:
-            return set(_SETS) <= set(archive.files)
-    except (OSError, ValueError):
-        return False
-
-
 def bonn_clips(path: Path) -> list[EegRecording]:
-    """The clips of an archive, `Z001` and on.
+    """The clips of an archive, `Z001` and on; none where it holds something else.
 
     Raises
     ------
     InputError
-        A set that is not int16 (clips, samples), or no rate.
+        Unreadable, a set that is not int16 (clips, samples), or no rate.
     """
+    if not set(_SETS) <= _names(path):
+        return []
     fs = _rate(path)
     clips = []
     for name in _SETS:
@@ -102,6 +95,14 @@ def _array(path: Path, name: str) -> NDArray[np.generic]:
     try:
         with np.load(path) as archive:
             array: NDArray[np.generic] = archive[name]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: array {name}: cannot be read ({error})") from None
+    except Exception as error:
+        raise InputError(f"{path}: array {name}: cannot be read ({error})") from error
     return array
+
+
+def _names(path: Path) -> set[str]:
+    try:
+        with np.load(path) as archive:
+            return set(archive.files)
+    except Exception as error:
+        raise InputError(f"{path}: not a NumPy archive ({error})") from error

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from training.datasets.eeg_background import PARTICIPANTS, background_recordings
-from training.datasets.eeg_bonn import bonn_clips, is_bonn
+from training.datasets.eeg_bonn import bonn_clips
 from training.datasets.eeg_chbmit import case_recordings, seizures_file
 from training.datasets.eeg_events import annotated_recordings, bids_folder, events_file
 from training.datasets.eeg_files import edf_files
@@ -144,8 +144,7 @@ def _read(
     for line in left_out(folder, (one.name for one in rest), "nothing says where seizures are"):
         warn(f"left out: {line}")
     for path in sorted(folder.glob("*.npz")):
-        if is_bonn(path):
-            yield Layout.BONN, _clips(path, warn)
+        yield Layout.BONN, _clips(path, warn)
 
 
 def _idle(

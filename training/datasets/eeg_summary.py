@@ -30,6 +30,7 @@ _LINE: Final = re.compile(
     rf"\s*({_FILE}|{_COUNT}|seizure\s*\d*\s*(?:start|end) time)\s*:\s*(.*?)\s*", re.IGNORECASE
 )
 _NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
+_RATE: Final = re.compile(rb"## time resolution: \d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ def read_seizures(path: Path, fs: float) -> tuple[Span, ...]:
     import wfdb
 
     try:
+        raw = path.read_bytes()
+        # wfdb 4.3 never comes back from a definition that it does not know, or knows already.
+        if raw.count(b"## ") != len(_RATE.findall(raw)[:1]):
+            raise ValueError("expected one definition at most, of the time resolution")
         notes = wfdb.rdann(str(path.with_suffix("")), SEIZURES)
     except Exception as error:
         raise InputError(f"{path}: not a WFDB annotation file ({error})") from error
