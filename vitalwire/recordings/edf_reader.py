@@ -200,10 +200,12 @@ def _blanked(
 
 
 def _start_ns(edf: Any) -> int | None:
-    try:
-        start: datetime = edf.startdatetime.replace(tzinfo=UTC)
-    except Exception:  # noqa: BLE001  a date that was removed or never was one
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # two dates in one header: edfio takes the longer one
+        try:
+            start: datetime = edf.startdatetime.replace(tzinfo=UTC)
+        except Exception:  # noqa: BLE001  a date that was removed or never was one
+            return None
     if start.year == _NO_DATE:
         return None
     return round(start.timestamp() * 1e6) * 1000

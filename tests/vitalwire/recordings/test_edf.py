@@ -1,6 +1,7 @@
 """EDF, EDF+ and BDF: the same numbers as edfio's, gaps in their place."""
 
 import datetime
+import warnings
 from pathlib import Path
 
 import edfio
@@ -139,6 +140,18 @@ def test_what_was_read_is_let_go(tmp_path: Path) -> None:
     assert resident_kb < 300
     theirs = [one.data for one in edfio.read_edf(path).signals]
     np.testing.assert_allclose(np.concatenate(parts, axis=1), theirs, atol=0.02)
+
+
+def test_two_dates_in_one_header(tmp_path: Path) -> None:
+    path = tmp_path / "r.edf"
+    edfio.Edf(
+        [signal("Fp1", 256)], recording=edfio.Recording(startdate=datetime.date(2024, 5, 17))
+    ).write(path)
+    broken(path, 168, b"18.05.24")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opened = open_recording(path)
+    assert opened.start_ns == 1715904000_000_000_000
 
 
 def test_leads_without_a_range(tmp_path: Path) -> None:
