@@ -14,8 +14,8 @@ from vitalwire.errors import InputError
 Say = Callable[[str], None]
 
 
-def measure_runs(paths: Sequence[Path], say: Say) -> tuple[Task, list[Row]]:
-    """A row for each run.
+def measure_runs(paths: Sequence[Path], limit_s: float, say: Say) -> tuple[Task, list[Row]]:
+    """A row for each run; each of its files is made in at most `limit_s` seconds.
 
     Raises
     ------
@@ -43,5 +43,5 @@ def measure_runs(paths: Sequence[Path], say: Say) -> tuple[Task, list[Row]]:
         say(f"measuring {folder.path}")
         history = folder.history()
         kept = kept_epoch(history, config_of(folder).loop)
-        rows.append(measure(task, one, history[kept]["score"], say))
+        rows.append(measure(task, one, history[kept]["score"], limit_s, say))
     return task, rows

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from training.export.graphs import Graph
+from training.export.unrolled import unrolled
 from vitalwire.contracts import Arrays
 
 OPSET: Final = 20
@@ -101,7 +102,8 @@ def tflite_fp32(graph: Graph) -> bytes:
         path = Path(work) / "model.tflite"
         names = list(graph.shapes.inputs)
         example = dict(zip(names, graph.example(1), strict=True))
-        litert_torch.convert(graph.module, tuple(example.values())).export(str(path))
+        module = unrolled(graph.module)
+        litert_torch.convert(module, tuple(example.values())).export(str(path))
         return path.read_bytes()
 
 

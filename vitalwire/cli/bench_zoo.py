@@ -10,6 +10,9 @@ def zoo(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Finished runs of one task.")
     ],
+    limit: Annotated[
+        int, typer.Option(min=1, help="Seconds that making one file may take.")
+    ] = 180,
     results: Annotated[
         bool, typer.Option("--results", help="Write the table to docs/results.md.")
     ] = False,
@@ -19,8 +22,8 @@ def zoo(
 ) -> None:
     """Parameters, arithmetic, bytes, time a call in each runtime and score of trained models.
 
-    Every file of every model is made anew, which takes a minute a model. Give it an idle
-    machine.
+    Every file of every model is made anew, which takes a minute a model. A file that is not
+    made within the limit is left out, and the table says so. Give it an idle machine.
 
     Example: vitalwire bench zoo runs/zoo/cnn1d runs/zoo/tcn --results
     """
@@ -30,7 +33,10 @@ def zoo(
         from training import zoo_runs, zoo_table
         from vitalwire.cli.output import print_json
 
-        task, rows = zoo_runs.measure_runs(runs, lambda line: typer.echo(line, err=True))
+        def say(line: str) -> None:
+            typer.echo(line, err=True)
+
+        task, rows = zoo_runs.measure_runs(runs, limit, say)
     typer.echo(zoo_table.table(rows), err=as_json)
     if results:
         zoo_table.write(task, rows)

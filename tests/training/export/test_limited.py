@@ -1,0 +1,43 @@
+"""Work in a process of its own: done, overdue, refused or dead, and nothing stays behind."""
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.training.export import children
+from training.export import limited as module
+from training.export.limited import FailedWorkError, limited
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left() -> Iterator[None]:
+    yield
+    left = [" ".join(one.cmdline()) for one in psutil.Process().children(recursive=True)]
+    assert not [command for command in left if "spawn_main" in command]
+
+
+def test_what_was_made_comes_back_whole() -> None:
+    assert limited(600, children.large, 5000) == children.large(5000)
+
+
+@pytest.mark.parametrize("work", [children.never, children.stubborn])
+def test_what_is_overdue_is_ended(work: module.Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_GRACE_S", 0.5)
+    with pytest.raises(TimeoutError, match="not done in 2 s"):
+        limited(2, work)
+
+
+@pytest.mark.parametrize(
+    ("work", "arguments", "said"),
+    [
+        (children.refuses, (), "^NotImplementedError: no such layer$"),
+        (children.dies, (), "^its process ended with -9$"),
+        (children.large, (children.Odd(),), "^ValueError: invalid literal"),
+    ],
+)
+def test_what_fails_is_told_in_one_line(
+    work: module.Work, arguments: tuple[object, ...], said: str
+) -> None:
+    with pytest.raises(FailedWorkError, match=said):
+        limited(600, work, *arguments)
