@@ -10,7 +10,9 @@ outputs `output_0`, `output_1` ... in the order of the module's; or it has the m
 names. So the rule: by the manifest's name where the signature has it, otherwise the number in
 the signature's name is the place in the manifest's order. Shapes are then compared.
 
-Only `ai_edge_litert` or `tflite_runtime` is needed beside numpy.
+Only `ai_edge_litert` or `tflite_runtime` is needed beside numpy. Either says once on standard
+error that it made a delegate: Python has no way to its logger, and `TF_CPP_MIN_LOG_LEVEL` is
+another one's.
 """
 
 import re

@@ -4,7 +4,10 @@ A converter cannot be interrupted from within: much of it is one call into a com
 """
 
 import multiprocessing
+import os
 import pickle
+import signal
+import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -40,25 +43,28 @@ def limited(limit_s: float, work: Work, *arguments: Any) -> bytes:
     answer, teller = context.Pipe(duplex=False)
     # By plain pickle: what torch adds to that of processes needs shared memory.
     asked = pickle.dumps((work, arguments))
-    process = context.Process(target=_tell, args=(teller, asked), daemon=True)
-    process.start()
-    teller.close()  # so that a process that dies is the end of what can be heard
-    try:
-        if not answer.poll(limit_s):
-            raise TimeoutError(f"not done in {limit_s:g} s")
-        done, told = answer.recv()
-    except EOFError:
-        process.join(_GRACE_S)
-        raise FailedWorkError(f"its process ended with {process.exitcode}") from None
-    finally:
-        answer.close()
-        _end(process)
+    with tempfile.TemporaryDirectory() as folder:
+        process = context.Process(target=_tell, args=(teller, asked, folder), daemon=True)
+        process.start()
+        teller.close()  # so that a process that dies is the end of what can be heard
+        try:
+            if not answer.poll(limit_s):
+                raise TimeoutError(f"not done in {limit_s:g} s")
+            done, told = answer.recv()
+        except EOFError:
+            process.join(_GRACE_S)
+            raise FailedWorkError(f"its process ended with {process.exitcode}") from None
+        finally:
+            answer.close()
+            _end(process)
     if not done:
         raise FailedWorkError(told)
     return bytes(told)
 
 
-def _tell(teller: Connection, asked: bytes) -> None:
+def _tell(teller: Connection, asked: bytes, folder: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked is interrupted, and ends it
+    os.environ["TMPDIR"] = tempfile.tempdir = folder  # what it leaves there goes with it
     try:
         work, arguments = pickle.loads(asked)
         told: tuple[bool, bytes | str] = (True, work(*arguments))

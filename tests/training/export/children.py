@@ -2,7 +2,9 @@
 
 import os
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 
 def large(n: int) -> bytes:
@@ -11,7 +13,8 @@ def large(n: int) -> bytes:
 
 
 def never() -> bytes:
-    """Is not done in any test's time."""
+    """Is not done in any test's time, and has begun to write."""
+    (Path(tempfile.mkdtemp()) / "half").write_bytes(b"x")
     time.sleep(3600)
     return b""
 

@@ -1,6 +1,8 @@
 """Work in a process of its own: done, overdue, refused or dead, and nothing stays behind."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -22,10 +24,14 @@ def test_what_was_made_comes_back_whole() -> None:
 
 
 @pytest.mark.parametrize("work", [children.never, children.stubborn])
-def test_what_is_overdue_is_ended(work: module.Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_overdue_is_ended_and_what_it_wrote_goes_with_it(
+    work: module.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_GRACE_S", 0.5)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(TimeoutError, match="not done in 2 s"):
         limited(2, work)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
