@@ -19,10 +19,12 @@ from vitalwire.contracts import (
     AlarmEvent,
     AlarmPhase,
     Beat,
+    Brain,
     Episode,
     Event,
     Probabilities,
     Rhythm,
+    Signal,
     Vitals,
 )
 from vitalwire.recordings.annotations import write_annotations
@@ -38,6 +40,11 @@ _RHYTHM_MARKS: Final = {Rhythm.AF.value: "(AFIB"}
 _NO_EPISODE: Final = "(N"
 """As the MIT-BIH AF database uses it: any other rhythm."""
 
+_NO_SEIZURE: Final = f"({Brain.BACKGROUND.value}"
+_EVENT_TYPES: Final = {Brain.SEIZURE.value: "sz"}
+"""Of an episode in the table: SzCORE's name of a seizure, so that its tools read it; the alarm
+beside it is called `seizure`."""
+
 
 @dataclass(slots=True)
 class StreamResult:
@@ -49,6 +56,7 @@ class StreamResult:
     duration_s: float
     events: list[Event] = field(default_factory=list)
     label_weights: Mapping[str, Sequence[float]] | None = None  # None: no rhythm model ran
+    signal: Signal = Signal.ECG
 
     @property
     def beats(self) -> list[Beat]:
@@ -76,6 +84,8 @@ class StreamResult:
 
     def rhythm_s(self) -> dict[str, int]:
         """Seconds for which each rhythm was the likeliest; empty without a rhythm model."""
+        if self.signal is not Signal.ECG:
+            return {}
         told = [event for event in self.events if isinstance(event, Probabilities)]
         return dict(Counter(max(zip(one.values, one.labels, strict=True))[1] for one in told))
 
@@ -91,6 +101,7 @@ class StreamResult:
         label, scores = self.rhythm_label()
         return {
             "record": self.name,
+            "signal": self.signal.value,
             "signal_s": round(self.duration_s, 3),
             "beats": len(self.beats),
             "beats_by_class": dict(Counter(beat.label.value for beat in self.beats)),
@@ -146,7 +157,8 @@ class StreamResult:
             assert episode.end_sample is not None
             name = _RHYTHM_MARKS.get(episode.kind, f"({episode.kind}")
             marks.append((episode.onset_sample, "+", name))
-            marks.append((episode.end_sample, "+", _NO_EPISODE))
+            seizure = episode.kind == Brain.SEIZURE
+            marks.append((episode.end_sample, "+", _NO_SEIZURE if seizure else _NO_EPISODE))
         return sorted(marks)
 
     def _table(self) -> str:
@@ -170,7 +182,8 @@ class StreamResult:
             assert one.end_ns is not None
             onset_s = (one.onset_ns - self.start_ns) / 1e9
             length_s = (one.end_ns - one.onset_ns) / 1e9
-            spans.append((onset_s, length_s, one.kind, f"{one.confidence:.3f}"))
+            kind = _EVENT_TYPES.get(one.kind, one.kind)
+            spans.append((onset_s, length_s, kind, f"{one.confidence:.3f}"))
         return spans
 
     def _active_stretches(self) -> list[tuple[int, int, str]]:

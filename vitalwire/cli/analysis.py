@@ -61,7 +61,8 @@ def analyze_recording(
         recording.fs,
         start_ns,
         recording.duration_s,
-        label_weights=_label_weights(models),
+        label_weights=_label_weights(models, recording.signal),
+        signal=recording.signal,
     )
     with progress(f"analysing {name}", recording.n_samples) as advance:
 
@@ -87,7 +88,7 @@ def analyze_log(
     chosen, models = site or next(iter(sites), "home"), load_models()
     by_device = {key[0]: result for key, result in results.items()}
     for stream in results.values():
-        stream.label_weights = _label_weights(models)
+        stream.label_weights = _label_weights(models, stream.signal)
     outputs = analyze(records_of_log(folder), chosen, models.models, models.ecg, models.eeg)
     for event in events_of(outputs):
         result = results.get(_key(event)) or by_device.get(event.device)
@@ -96,8 +97,11 @@ def analyze_log(
     return list(results.values())
 
 
-def _label_weights(models: LoadedModels) -> Mapping[str, Sequence[float]] | None:
-    return models.record_label if models.ecg.rhythm else None
+def _label_weights(
+    models: LoadedModels, signal: Signal
+) -> Mapping[str, Sequence[float]] | None:
+    asked = signal is Signal.ECG and models.ecg.rhythm is not None
+    return models.record_label if asked else None
 
 
 def records_of_log(folder: Path) -> Iterator[Record]:
@@ -135,7 +139,9 @@ def _streams(
             start_ns = chunk.t0_ns - round(chunk.first_sample / chunk.fs * 1e9)
             if chunk.epoch is Epoch.BOOT:  # its clock tells no date: as the gateway heard it
                 start_ns = record.arrival_ns - round(end_s * 1e9)
-            results[key] = StreamResult(device_name(name), chunk.fs, start_ns, end_s)
+            results[key] = StreamResult(
+                device_name(name), chunk.fs, start_ns, end_s, signal=chunk.signal
+            )
         results[key].duration_s = max(results[key].duration_s, end_s)
     return results, sites
 

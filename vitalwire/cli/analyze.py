@@ -14,7 +14,8 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     site: Annotated[str | None, typer.Option(help="Of a chunk log with several sites.")] = None,
     leads: Annotated[
-        str | None, typer.Option(help="Which leads, as 1-2 or MLII,V1; the first is analysed.")
+        str | None,
+        typer.Option(help="Which leads, as 1-2 or MLII,V1; of an ECG the first is analysed."),
     ] = None,
     lead_state: Annotated[
         str, typer.Option(help="known: a flat line is the heart's; unknown: nobody can tell.")
@@ -30,8 +31,9 @@ def command(
 ) -> None:
     """Run the gateway's pipeline over a recording, and write what it finds.
 
-    Writes RECORD.vw (WFDB annotator: beats and rhythm changes), RECORD_events.tsv (alarms and
-    episodes) and RECORD.jsonl (everything, a line each). Of a chunk log, one set a stream.
+    Writes RECORD.vw (WFDB annotator: beats, rhythm changes, seizures), RECORD_events.tsv
+    (alarms and episodes) and RECORD.jsonl (everything, a line each: quality and vitals too).
+    Of a chunk log, one set a stream.
 
     Example: vitalwire analyze 208 --out results
     """
@@ -39,6 +41,7 @@ def command(
     from vitalwire.cli import analysis
     from vitalwire.cli.models import chosen_models
     from vitalwire.cli.output import print_json
+    from vitalwire.contracts import Signal
     from vitalwire.errors import InputError
     from vitalwire.recordings.leads import parse_leads
 
@@ -54,9 +57,13 @@ def command(
     for result in results:
         paths = result.write(out)
         summary = result.summary()
-        rhythm = f"rhythm {summary['rhythm_label']}, " if summary["rhythm_label"] else ""
+        if result.signal is Signal.EEG:
+            found = f"{len(summary['episodes'])} seizures"
+        else:
+            rhythm = f", rhythm {summary['rhythm_label']}" if summary["rhythm_label"] else ""
+            found = f"{summary['beats']} beats{rhythm}"
         typer.echo(
-            f"{result.name}: {summary['signal_s']:.1f} s, {summary['beats']} beats, {rhythm}"
+            f"{result.name}: {summary['signal_s']:.1f} s, {found}, "
             f"{len(summary['alarms'])} alarms -> {', '.join(path.name for path in paths)}",
             err=as_json,
         )
