@@ -1,9 +1,12 @@
-"""The zoo: five families, each for either task.
+"""The zoo: five families, each for either task of the ECG; two of them for the EEG as well.
 
 A beat model takes `beat` (B, 3, 112) and `context` (B, 20) and gives logits (B, 4) and class
 activations (B, 4, T'). A rhythm model takes (B, 1, T) and gives logits (B, 5, T / 25). Of the
 latter `tcn` and `lstm` are causal: they have `n_state` and `step`, and are asked hop by hop;
 the others have `n_window` and are asked about the last 30 s.
+
+A seizure model takes (B, L, T) and which leads are good, (B, L, T / 32), and gives logits
+(B, 2, T / 32) and those of each lead: `tcn` hop by hop, `cnn1d` over 10 s.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +15,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from training.models import cnn1d, crnn, lstm, tcn, transformer
+from training.models import cnn1d, crnn, eeg_cnn1d, eeg_tcn, lstm, tcn, transformer
 from vitalwire.bundle import Task
 from vitalwire.errors import InputError
 
@@ -21,7 +24,7 @@ __all__ = ["MODELS", "Family", "build_model", "n_parameters"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Sizes and constructor of a family for each task."""
+    """Sizes and constructor of a family for each of its tasks."""
 
     default: Mapping[Task, Any]
     build: Mapping[Task, Callable[[Any], nn.Module]]
@@ -32,16 +35,26 @@ def _family(
     rhythm: Any,
     of_beat: Callable[[Any], nn.Module],
     of_rhythm: Callable[[Any], nn.Module],
+    seizure: tuple[Any, Callable[[Any], nn.Module]] | None = None,
 ) -> Family:
-    return Family(
-        {Task.ECG_BEAT: beat, Task.ECG_RHYTHM: rhythm},
-        {Task.ECG_BEAT: of_beat, Task.ECG_RHYTHM: of_rhythm},
-    )
+    default = {Task.ECG_BEAT: beat, Task.ECG_RHYTHM: rhythm}
+    build = {Task.ECG_BEAT: of_beat, Task.ECG_RHYTHM: of_rhythm}
+    if seizure is not None:
+        default[Task.EEG_SEIZURE], build[Task.EEG_SEIZURE] = seizure
+    return Family(default, build)
 
 
 MODELS: Final[Mapping[str, Family]] = {
-    "cnn1d": _family(cnn1d.BEAT, cnn1d.RHYTHM, cnn1d.beat_cnn1d, cnn1d.rhythm_cnn1d),
-    "tcn": _family(tcn.BEAT, tcn.RHYTHM, tcn.beat_tcn, tcn.Tcn),
+    "cnn1d": _family(
+        cnn1d.BEAT,
+        cnn1d.RHYTHM,
+        cnn1d.beat_cnn1d,
+        cnn1d.rhythm_cnn1d,
+        (eeg_cnn1d.SEIZURE, eeg_cnn1d.EegCnn1d),
+    ),
+    "tcn": _family(
+        tcn.BEAT, tcn.RHYTHM, tcn.beat_tcn, tcn.Tcn, (eeg_tcn.SEIZURE, eeg_tcn.EegTcn)
+    ),
     "lstm": _family(lstm.BEAT, lstm.RHYTHM, lstm.beat_lstm, lstm.Lstm),
     "crnn": _family(crnn.BEAT, crnn.RHYTHM, crnn.beat_crnn, crnn.rhythm_crnn),
     "transformer": _family(

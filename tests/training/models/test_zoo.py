@@ -178,8 +178,3 @@ def test_sizes_are_what_differs_from_the_default() -> None:
 def test_what_cannot_be_built_is_told(name: str, sizes: dict[str, object], told: str) -> None:
     with pytest.raises(InputError, match=told.replace("(", r"\(")):
         build_model(Task.ECG_RHYTHM, name, sizes)
-
-
-def test_a_task_without_models_is_told() -> None:
-    with pytest.raises(InputError, match="expected a task of ecg-beat, ecg-rhythm"):
-        build_model(Task.EEG_SEIZURE, "tcn")
