@@ -4,7 +4,7 @@ For `ecg-beat` the beats that each run did not see are put together: they give t
 and the temperature that a run on everybody ships with. For `ecg-rhythm` the patients with a
 shockable rhythm are left out, some at a time; each run becomes a bundle, and `folds.json`
 says which bundle has not seen which record: `vitalwire evaluate ecg-rhythm
---shockable-folds` scores by it.
+--shockable-folds` scores by it. Those of `eeg-seizure` are in `eeg_folds`.
 """
 
 import json
@@ -27,9 +27,11 @@ from training.runs import (
     BeatRun,
     RhythmRun,
     RunConfig,
+    SeizureRun,
     beat_data,
     config_of,
     fields_of,
+    name_of,
     rhythm_task,
 )
 from training.tasks.beat_choice import chosen_thresholds
@@ -43,6 +45,7 @@ from vitalwire.recordings.atomic import staged
 FOLDS: Final = "folds.json"
 FOLD_FILE: Final = "model.fp32.onnx"
 OUT_OF_FOLD: Final = "folds-beat.json"
+ONE_OUT: Final = 0  # in place of a number of folds: one for each person with seizures
 LEAST_SHOCKABLE_S: Final = 10.0  # of a record that is worth leaving out
 
 
@@ -80,12 +83,17 @@ def train_folds(
     InputError
         Fewer than two folds, fewer patients than folds, or runs of another configuration.
     """
-    if n_folds < 2:
+    is_seizure = isinstance(config, SeizureRun)
+    if n_folds < 2 and not (is_seizure and n_folds == ONE_OUT):
         raise InputError(f"--folds: expected at least 2, got {n_folds}")
     work = Work(data_dir, out, command, say, n_folds)
     if isinstance(config, BeatRun):
         build_model(TaskName.ECG_BEAT, config.task.model, config.task.sizes)
         return _beat(config, work)
+    if isinstance(config, SeizureRun):
+        from training.eeg_folds import leave_one_out
+
+        return leave_one_out(config, work)
     build_model(TaskName.ECG_RHYTHM, config.task.model, config.task.sizes)
     return _rhythm(config, work)
 
@@ -122,7 +130,7 @@ def _beat_report(
         **class_figures(p, labels, thresholds),
         "n_records": n_records,
     }
-    _write_json(out, OUT_OF_FOLD, figures)
+    write_json(out, OUT_OF_FOLD, figures)
     shown = ", ".join(
         f"{key} {value:.2f}" for key, value in figures.items() if isinstance(value, float)
     )
@@ -152,7 +160,7 @@ def _rhythm(config: RhythmRun, work: Work) -> FoldReport:
         if not bundle.exists():
             export_run(read_trained(run), task, bundle, only=(FOLD_FILE,), say=work.say)
         places |= dict.fromkeys(_records_of(data, group), bundle.name)
-    _write_json(work.out, FOLDS, places)
+    write_json(work.out, FOLDS, places)
     return FoldReport(
         f"{len(places)} records in {work.n_folds} folds: score them with `vitalwire evaluate "
         f"ecg-rhythm --shockable-folds {work.out}`",
@@ -177,7 +185,7 @@ def _records_of(data: RhythmData, patients: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _write_json(out: Path, name: str, fields: dict[str, Any]) -> None:
+def write_json(out: Path, name: str, fields: dict[str, Any]) -> None:
     with staged(out, [name]) as work:
         (work / name).write_text(json.dumps(fields, indent=1, allow_nan=False) + "\n")
 
@@ -211,9 +219,8 @@ def run_in(
 ) -> RunFolder:
     """A run without these patients in the work's folder; one that was begun there goes on."""
     run = RunFolder(work.out / name)
-    of = TaskName.ECG_BEAT if isinstance(config, BeatRun) else TaskName.ECG_RHYTHM
     if not run.has("config.json"):
-        run.create(fields_of(of, config, group), provenance(work.command, entries))
+        run.create(fields_of(name_of(config), config, group), provenance(work.command, entries))
     same = config_of(run) == config and run.config.get("leave") == list(group)
     if not same or run.provenance["data"] != entries:
         raise InputError(

@@ -13,6 +13,7 @@ from torch import nn
 
 from training import curves
 from training.datasets.beat_sets import BeatData, ProbabilityOfAf, read_beat_data
+from training.datasets.eeg_windows import EegData, read_eeg_data
 from training.datasets.rhythm_sets import RhythmData, read_rhythm_data
 from training.loop import BEST, LoopConfig, Say, Task, fit
 from training.models import build_model
@@ -20,11 +21,12 @@ from training.ranges import Seed
 from training.run_folder import RunFolder, provenance
 from training.tasks.ecg_beat import BeatConfig, BeatTask
 from training.tasks.ecg_rhythm import RhythmConfig, RhythmTask
+from training.tasks.eeg_seizure import SeizureConfig, SeizureTask
 from training.tasks.rhythm_streams import p_af_of
 from vitalwire.bundle import Task as TaskName
 from vitalwire.errors import InputError
 
-TRAINED: Final = (TaskName.ECG_BEAT, TaskName.ECG_RHYTHM)
+TRAINED: Final = (TaskName.ECG_BEAT, TaskName.ECG_RHYTHM, TaskName.EEG_SEIZURE)
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,21 @@ class RhythmRun:
     task: RhythmConfig = field(default_factory=RhythmConfig)
 
 
-RunConfig = BeatRun | RhythmRun
+@dataclass(frozen=True)
+class SeizureRun:
+    """Configuration of a run of `eeg-seizure`."""
+
+    seed: Seed = 1
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    task: SeizureConfig = field(default_factory=SeizureConfig)
+
+
+RunConfig = BeatRun | RhythmRun | SeizureRun
+AnyTask = BeatTask | RhythmTask | SeizureTask
 _KINDS: Final[Mapping[TaskName, type[RunConfig]]] = {
     TaskName.ECG_BEAT: BeatRun,
     TaskName.ECG_RHYTHM: RhythmRun,
+    TaskName.EEG_SEIZURE: SeizureRun,
 }
 
 
@@ -60,9 +73,6 @@ def read_config(task: TaskName, path: Path | None) -> RunConfig:
     InputError
         Unreadable, or a key that is unknown or of another type.
     """
-    if task not in _KINDS:
-        known = ", ".join(one.value for one in TRAINED)
-        raise InputError(f"expected a task of {known}, got {task.value}")
     fields: dict[str, Any] = {}
     if path is not None:
         try:
@@ -139,6 +149,11 @@ def config_of(run: RunFolder) -> RunConfig:
     return _checked(_KINDS[TaskName(fields["task"])], fields["config"], path)
 
 
+def name_of(config: RunConfig) -> TaskName:
+    """Which task a configuration is of."""
+    return next(name for name, kind in _KINDS.items() if isinstance(config, kind))
+
+
 def load_model(run: RunFolder) -> nn.Module:
     """The model that a run chose, for use: the head for hints is left behind.
 
@@ -159,7 +174,7 @@ def load_model(run: RunFolder) -> nn.Module:
     return model.eval()
 
 
-def task_of(run: RunFolder, data_dir: Path, say: Say) -> BeatTask | RhythmTask:
+def task_of(run: RunFolder, data_dir: Path, say: Say) -> AnyTask:
     """The task of a run with its data, to validate an export of it."""
     return _task_of(config_of(run), data_dir, say, leave_of(run))[0]
 
@@ -174,6 +189,20 @@ def beat_data(config: BeatConfig, data_dir: Path, say: Say) -> BeatData:
     """
     data = read_beat_data(data_dir, rhythm_of(config))
     _say_skipped(data, say)
+    return data
+
+
+def eeg_data(data_dir: Path, say: Say) -> EegData:
+    """What a seizure run learns from.
+
+    Raises
+    ------
+    InputError
+        There is nothing to learn from.
+    """
+    data = read_eeg_data(data_dir)
+    for line in data.skipped:
+        say(line)
     return data
 
 
@@ -209,6 +238,8 @@ def changed(
         return replace(config, loop=loop, seed=seed)
     if isinstance(config, BeatRun):
         return BeatRun(seed, loop, replace(config.task, model=model, sizes={}))
+    if isinstance(config, SeizureRun):
+        return SeizureRun(seed, loop, replace(config.task, model=model, sizes={}))
     return RhythmRun(seed, loop, replace(config.task, model=model, sizes={}))
 
 
@@ -219,11 +250,15 @@ def leave_of(run: RunFolder) -> list[str]:
 
 def _task_of(
     config: RunConfig, data_dir: Path, say: Say, leave: Sequence[str]
-) -> tuple[BeatTask | RhythmTask, list[dict[str, str]]]:
+) -> tuple[AnyTask, list[dict[str, str]]]:
     if isinstance(config, BeatRun):
         beats = beat_data(config.task, data_dir, say)
         hold_out = (*config.task.hold_out, *leave)
         return BeatTask(replace(config.task, hold_out=hold_out), beats), beats.entries
+    if isinstance(config, SeizureRun):
+        eeg = eeg_data(data_dir, say)
+        left = eeg.without(leave) if leave else eeg
+        return SeizureTask(config.task, left, config.seed), eeg.entries
     data = read_rhythm_data(data_dir)
     _say_skipped(data, say)
     return rhythm_task(config.task, data.without(leave) if leave else data), data.entries

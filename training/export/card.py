@@ -80,6 +80,13 @@ _USE: Final[Mapping[Task, str]] = {
         "meant for adults who wear a single-lead recorder, to draw a clinician's eye to a "
         "stretch of ECG that the clinician then reads."
     ),
+    Task.EEG_SEIZURE: (
+        "Four times a second it says how likely a seizure is under way, from all leads of an "
+        "EEG that can be read, of any montage. Episodes and their alarm follow from it. It is "
+        "meant to draw a clinician's eye to a stretch of EEG that the clinician then reads. "
+        "**It has learned from few seizures** (how many is said with its data below): take "
+        "it for a demonstration of the method until it was trained on more."
+    ),
 }
 _MISUSE: Final[Mapping[Task, str]] = {
     Task.ECG_BEAT: (
@@ -89,6 +96,10 @@ _MISUSE: Final[Mapping[Task, str]] = {
     Task.ECG_RHYTHM: (
         "To decide on a shock or to withhold one; to rule atrial fibrillation out; for "
         "children; for paced hearts; as the only watch over a person whose life depends on it."
+    ),
+    Task.EEG_SEIZURE: (
+        "To rule a seizure out; to count seizures; to choose a drug or its dose; for newborns; "
+        "as the only watch over anybody."
     ),
 }
 _FAILURES: Final[Mapping[Task, Sequence[str]]] = {
@@ -116,6 +127,20 @@ _FAILURES: Final[Mapping[Task, Sequence[str]]] = {
             "Its labels of whole recordings are often disputed among cardiologists: no model "
             "can be better than they are."
         ),
+    ),
+    Task.EEG_SEIZURE: (
+        (
+            "Other people's seizures look different: from so few nothing certain can be said "
+            "of how many it finds in a new person."
+        ),
+        (
+            "False alarms were counted in people and on a device without any seizure. How many "
+            "come in the hours of somebody with epilepsy has not been measured."
+        ),
+        "Chewing, rhythmic movement and a loose electrode can look like a seizure.",
+        "Sleep was hardly in its data: spindles and slow waves may alarm.",
+        "A seizure in one or two leads, or of a few seconds, is likely missed.",
+        "One that is under way when the stream begins is told late: it looks for a change.",
     ),
 }
 _WHAT: Final[Mapping[str, str]] = {
@@ -197,8 +222,9 @@ def render(fields: Mapping[str, Any], evaluated: Evaluation, refused: Sequence[s
 def _interface(fields: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"`{key}` {shape}" for key, shape in fields["inputs"].items())
     told = ", ".join(f"`{key}` {shape}" for key, shape in fields["outputs"].items())
+    leads = "Leads" if fields["signal"] == "eeg" else "One lead"
     return (
-        f"One lead in {fields['unit']} at {fields['fs_hz']:g} Hz: {fields['leads']}. Filters: "
+        f"{leads} in {fields['unit']} at {fields['fs_hz']:g} Hz: {fields['leads']}. Filters: "
         f"{fields['filters']}. Normalisation: {fields['normalisation']}. Inputs: {sizes}; "
         f"outputs: {told}, beside the batch. `probability` is of "
         f"{', '.join(fields['labels'])}, in this order, calibrated on validation records "

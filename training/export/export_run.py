@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from edge.inference import Model
-from edge.stages.model_signal import HIGH_HZ, LOW_HZ, MODEL_FS_HZ
+from edge.stages import eeg_signal, model_signal
 from training.arithmetic import mflop_per_s
 from training.export import card, formats
 from training.export.card import NOT_EVALUATED, Evaluation
@@ -43,6 +43,27 @@ NAMES: Final[Mapping[tuple[Runtime, Precision], str]] = {
 _NORMALISATION: Final[Mapping[Task, str]] = {
     Task.ECG_BEAT: "divided by the range of the template's QRS",
     Task.ECG_RHYTHM: "none",
+    Task.EEG_SEIZURE: (
+        f"each lead divided by its running RMS over {eeg_signal.AMPLITUDE_S:g} s (at least "
+        f"{eeg_signal.FLOOR_UV:g} uV), within {eeg_signal.LIMIT:g} times that"
+    ),
+}
+_ECG: Final = {
+    "unit": "mV",
+    "fs_hz": model_signal.MODEL_FS_HZ,
+    "leads": "the first that can be analysed",
+    "filters": (
+        f"{model_signal.LOW_HZ:g} to {model_signal.HIGH_HZ:g} Hz, causal, then resampled"
+    ),
+}
+_EEG: Final = {
+    "unit": "uV",
+    "fs_hz": eeg_signal.EEG_FS_HZ,
+    "leads": f"1 to {eeg_signal.N_LEADS_MAX} of any montage, each as long as it can be read",
+    "filters": (
+        f"resampled, then {eeg_signal.LOW_HZ:g} to {eeg_signal.HIGH_HZ:g} Hz and notches at "
+        f"{' and '.join(f'{hz:g}' for hz in eeg_signal.MAINS_HZ)} Hz, causal"
+    ),
 }
 
 Say = Callable[[str], None]
@@ -179,10 +200,7 @@ def manifest_fields(
         "architecture": trained.architecture,
         "parameters": n_parameters(trained.model),
         "signal": graph.task.value.split("-")[0],
-        "unit": "mV",
-        "fs_hz": MODEL_FS_HZ,
-        "leads": "the first that can be analysed",
-        "filters": f"{LOW_HZ:g} to {HIGH_HZ:g} Hz, causal, then resampled",
+        **(_EEG if graph.task is Task.EEG_SEIZURE else _ECG),
         "normalisation": _NORMALISATION[graph.task],
         "inputs": {key: list(shape) for key, shape in graph.shapes.inputs.items()},
         "outputs": {key: list(shape) for key, shape in graph.shapes.outputs.items()},

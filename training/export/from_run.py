@@ -105,8 +105,7 @@ def read_trained(run: RunFolder) -> Trained:
 
 def task_name(run: RunFolder) -> Task:
     """Which task a run is of."""
-    beat = isinstance(runs.config_of(run), runs.BeatRun)
-    return Task.ECG_BEAT if beat else Task.ECG_RHYTHM
+    return runs.name_of(runs.config_of(run))
 
 
 def next_version(task: Task) -> int:

@@ -162,10 +162,11 @@ def _batches(graph: Graph, model: Model, inputs: Arrays) -> Arrays:
 
 def _stream(graph: Graph, model: Model, inputs: Arrays) -> Arrays:
     """Answers to consecutive hops, each with the state that the one before left."""
+    inputs = {key: value for key, value in inputs.items() if key != "state"}
     state = np.zeros((1, *graph.shapes.inputs["state"]), np.float32)
     told = []
     for hop in range(len(inputs["signal"])):
-        answer = model.run({"signal": inputs["signal"][hop : hop + 1], "state": state})
+        answer = model.run({**in_rows(inputs, slice(hop, hop + 1)), "state": state})
         state = np.asarray(answer["next_state"], np.float32)
         told.append(answer["probability"])
     return {"probability": np.concatenate(told)}

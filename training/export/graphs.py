@@ -12,6 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from edge.runtimes.base import GraphShapes
 from edge.stages.beat_context import N_CONTEXT
 from edge.stages.beat_windows import N_CHANNELS, N_WINDOW
+from edge.stages.eeg_signal import N_HOP as N_HOP_EEG
+from edge.stages.eeg_signal import N_LEADS_MAX
 from edge.stages.rhythm_hops import N_HOP
 from training.models.layers import Conv
 from training.models.tcn import CausalConv
@@ -69,6 +71,37 @@ class WindowGraph(nn.Module):
         return (torch.softmax(logits / self.temperature, dim=1),)
 
 
+class SeizureGraph(nn.Module):
+    """`signal`, `good`, `state` to `probability`, `leads` and `next_state`."""
+
+    def __init__(self, model: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+
+    def forward(
+        self, signal: Tensor, good: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        logits, leads, next_state = self.model.step(signal, good, state)  # type: ignore[operator]
+        return torch.softmax(logits / self.temperature, dim=1), leads, next_state
+
+
+class SeizureWindowGraph(nn.Module):
+    """`signal` and `good` of the last 10 s to `probability` and `leads`, their means.
+
+    It serves the comparison: a gateway asks seizure models hop by hop.
+    """
+
+    def __init__(self, model: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+
+    def forward(self, signal: Tensor, good: Tensor) -> tuple[Tensor, Tensor]:
+        logits, leads = self.model(signal, good)
+        return torch.softmax(logits.mean(dim=2) / self.temperature, dim=1), leads.mean(dim=2)
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """A module to export, with the names and shapes of its interface."""
@@ -100,7 +133,7 @@ def graph_of(task: Task, model: nn.Module, temperature: float, n_labels: int) ->
     Raises
     ------
     InputError
-        Its outputs are not as many as the labels, or the task has no graphs.
+        Its outputs are not as many as the labels.
     """
     model = fused(model.eval())
     inputs: Mapping[str, tuple[int, ...]]
@@ -117,8 +150,23 @@ def graph_of(task: Task, model: nn.Module, temperature: float, n_labels: int) ->
     elif task is Task.ECG_RHYTHM:
         inputs = {"signal": (int(model.n_window),)}  # type: ignore[arg-type]
         graph = _graph(task, WindowGraph(model, temperature), inputs, ("probability",))
+    elif hasattr(model, "step"):
+        inputs = {
+            "signal": (N_LEADS_MAX, N_HOP_EEG),
+            "good": (N_LEADS_MAX,),
+            "state": (int(model.n_state),),  # type: ignore[arg-type]
+        }
+        told_names = ("probability", "leads", "next_state")
+        graph = _graph(task, SeizureGraph(model, temperature), inputs, told_names)
     else:
-        raise InputError(f"export: expected a run of ecg-beat or ecg-rhythm, got {task.value}")
+        n_window = int(model.n_window)  # type: ignore[arg-type]
+        inputs = {
+            "signal": (N_LEADS_MAX, n_window),
+            "good": (N_LEADS_MAX, n_window // N_HOP_EEG),
+        }
+        graph = _graph(
+            task, SeizureWindowGraph(model, temperature), inputs, ("probability", "leads")
+        )
     told = graph.shapes.outputs["probability"]
     if told != (n_labels,):
         raise InputError(f"export: the run has {n_labels} labels, its model tells {told[0]}")

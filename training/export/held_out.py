@@ -12,13 +12,16 @@ from training.run_folder import RunFolder
 from training.scoring.record_sets import find_sets
 from training.tasks.ecg_beat import BeatConfig, BeatTask
 from training.tasks.ecg_rhythm import RhythmTask
+from training.tasks.eeg_seizure import SeizureTask
 from vitalwire.errors import InputError
 from vitalwire.recordings import read_annotations
 
 Say = Callable[[str], None]
 
 
-def validation_of(run: RunFolder, data_dir: Path, say: Say) -> BeatTask | RhythmTask:
+def validation_of(
+    run: RunFolder, data_dir: Path, say: Say
+) -> BeatTask | RhythmTask | SeizureTask:
     """What judges an export of a run: the same people as in training, the same numbers.
 
     Raises
@@ -27,7 +30,7 @@ def validation_of(run: RunFolder, data_dir: Path, say: Say) -> BeatTask | Rhythm
         Somebody who was held out is not there, or there is nothing to judge by.
     """
     config = runs.config_of(run)
-    if isinstance(config, runs.RhythmRun):
+    if not isinstance(config, runs.BeatRun):
         return runs.task_of(run, data_dir, say)
     hold_out = (*config.task.hold_out, *runs.leave_of(run))
     data = read_held_out(data_dir, hold_out, runs.rhythm_of(config.task))

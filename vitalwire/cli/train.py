@@ -9,7 +9,7 @@ import typer
 
 
 def command(
-    task: Annotated[str, typer.Argument(help="ecg-beat or ecg-rhythm.")],
+    task: Annotated[str, typer.Argument(help="ecg-beat, ecg-rhythm or eeg-seizure.")],
     out: Annotated[
         Path, typer.Option("--out", help="The run's folder: new, or with --resume.")
     ],
@@ -32,6 +32,12 @@ def command(
     folds: Annotated[
         int, typer.Option(min=0, help="Train so many runs, each without other patients.")
     ] = 0,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out", help="eeg-seizure: each person with seizures left out in turn."
+        ),
+    ] = False,
     zoo: Annotated[
         bool, typer.Option("--zoo", help="Train every model of the zoo, on the same records.")
     ] = False,
@@ -56,23 +62,31 @@ def command(
         typer.echo(line, err=True)
 
     if task not in [one.value for one in runs.TRAINED]:
-        raise InputError(f"expected a task of ecg-beat, ecg-rhythm, got {task!r}")
+        known = ", ".join(runs.TRAINED)
+        raise InputError(f"expected a task of {known}, got {task!r}")
     name = Task(task)
     said = shlex.join(["vitalwire", *sys.argv[1:]])
     left = [one.strip() for one in leave.split(",") if one.strip()]
-    if (folds or zoo) and (resume or left or (folds and zoo)):
+    several = [bool(folds), leave_one_out, zoo]
+    if any(several) and (resume or left or sum(several) > 1):
         raise InputError(
-            "--folds and --zoo choose whom they leave out, and go on by themselves with what "
-            "is there: expected one of them, and neither --leave nor --resume beside it"
+            "--folds, --leave-one-out and --zoo choose whom they leave out, and go on by "
+            "themselves with what is there: expected one of them, and neither --leave nor "
+            "--resume beside it"
         )
+    if name is Task.EEG_SEIZURE and zoo:
+        raise InputError("--zoo: expected ecg-beat or ecg-rhythm; use --model for eeg-seizure")
+    if leave_one_out and name is not Task.EEG_SEIZURE:
+        raise InputError(f"--leave-one-out: expected eeg-seizure, got {task}: see --folds")
     if resume:
         run = runs.resume(out, data, say)
     else:
         wanted = runs.changed(runs.read_config(name, config), model, seed, epochs)
-        if folds:
-            from training.folds import train_folds
+        if folds or leave_one_out:
+            from training.folds import ONE_OUT, train_folds
 
-            report = train_folds(wanted, data, out, said, say, folds)
+            n_folds = ONE_OUT if leave_one_out else folds
+            report = train_folds(wanted, data, out, said, say, n_folds)
             typer.echo(report.text, err=as_json)
             if as_json:
                 print_json(report.figures)

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.training.made_data import BEAT_TOML, RHYTHM_TOML, write_data
+from tests.training.made_seizures import SEIZURE_TOML, write_seizures
 from vitalwire.cli import app
 
 TOML = {"ecg-beat": BEAT_TOML, "ecg-rhythm": RHYTHM_TOML}
@@ -62,8 +63,12 @@ def test_from_records_to_a_finished_run(data: Path, tmp_path: Path, task: str) -
 
 
 BAD = [
-    (("eeg-seizure",), "", "expected a task of ecg-beat, ecg-rhythm"),
-    (("fly",), "", "expected a task of ecg-beat, ecg-rhythm, got 'fly'"),
+    (("fly",), "", "expected a task of ecg-beat, ecg-rhythm, eeg-seizure, got 'fly'"),
+    (("ecg-beat", "--leave-one-out"), "", "--leave-one-out: expected eeg-seizure"),
+    (("eeg-seizure", "--zoo"), "", "--zoo: expected ecg-beat or ecg-rhythm"),
+    (("eeg-seizure", "--leave-one-out", "--folds", "3"), "", "expected one of them"),
+    (("eeg-seizure", "--model", "lstm"), "", "lstm: expected a task of ecg-beat, ecg-rhythm"),
+    (("eeg-seizure",), "[task.mix]\nnear = -1", "task.mix.near: Input should be"),
     (("ecg-beat", "--model", "perceptron"), "", "expected one of cnn1d"),
     (("ecg-beat", "--leave", "999"), "", "to train on is of 999"),
     (("ecg-rhythm", "--leave", "101,888"), "", "to train on is of 888"),
@@ -99,6 +104,19 @@ def test_bad_input_is_one_line(
     assert said in last
     assert all(line.startswith(("reading ", "left out: ")) for line in before)
     assert not out.exists()
+
+
+def test_seizures_left_out_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.eeg_folds.LEAST_FOLDS", 2)
+    (tmp_path / "tiny.toml").write_text(SEIZURE_TOML)
+    data = write_seizures(tmp_path / "data")
+    words = ("--config", tmp_path / "tiny.toml", "--data", data, "--out", tmp_path / "folds")
+    done = train("eeg-seizure", *words, "--leave-one-out", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert json.loads((tmp_path / "folds" / "folds.json").read_text()) == told["folds"]
+    assert told["folds"]["chb01"] != told["folds"]["chb03"]
+    assert "of 4 seizures found" in done.stderr
 
 
 @pytest.mark.usefixtures("no_data_folder")
