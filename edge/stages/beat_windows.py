@@ -71,6 +71,7 @@ class BeatWindows:
         self._end = 0  # sample after the newest in history, at MODEL_FS_HZ
         self._waiting: list[LinkedBeat] = []
         self._intervals_s: list[float] = []
+        self._p_af: list[float] = []  # at the same beats
         self._windows: NDArray[np.float32] = np.empty((0, N_WINDOW), np.float32)
         self._lateness: list[float] = []  # of each window: its interval, s
 
@@ -109,6 +110,7 @@ class BeatWindows:
         beat = self._waiting.pop(0)
         if beat.rr_s is not None:
             self._intervals_s = [*self._intervals_s, beat.rr_s][-N_INTERVALS:]
+        self._p_af = [*self._p_af, p_af][-N_INTERVALS:]
         window = self._window(beat.detection.sample)
         before = self._windows[-1] if len(self._windows) else window
         self._remember(window, beat.rr_s)
@@ -118,6 +120,7 @@ class BeatWindows:
         context = [
             *interval_context(self._intervals_s, beat.rr_s, self._following_s(beat)),
             p_af,
+            float(np.mean(self._p_af)),
             float(np.clip(np.log(amplitude), -1.5, 1.5)),
             similarity(window[_QRS], template[_QRS]),
             similarity(window[_P_WAVE], template[_P_WAVE]),
@@ -158,6 +161,7 @@ class BeatWindows:
             "end": self._end,
             "waiting": [[*astuple(beat.detection), beat.rr_s] for beat in self._waiting],
             "intervals_s": list(self._intervals_s),
+            "p_af": list(self._p_af),
             "windows": self._windows,
             "lateness": list(self._lateness),
         }
@@ -167,5 +171,6 @@ class BeatWindows:
         self._end = state["end"]
         self._waiting = [LinkedBeat(Detection(*of), rr_s) for *of, rr_s in state["waiting"]]
         self._intervals_s = list(state["intervals_s"])
+        self._p_af = list(state["p_af"])
         self._windows = state["windows"]
         self._lateness = list(state["lateness"])
