@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.stages.beat_context import N_INTERVALS, interval_context, similarity
+from edge.stages.beat_context import CONTEXT, N_INTERVALS, interval_context, similarity
 from edge.stages.items import State
 from edge.stages.model_signal import MODEL_FS_HZ
 from edge.stages.qrs import Detection
@@ -35,6 +35,7 @@ _HISTORY: Final = round((WAIT_S + 4.0) * MODEL_FS_HZ)
 
 _QRS: Final = slice(N_BEFORE - 10, N_BEFORE + 14)  # 80 ms before the R peak to 110 ms after
 _P_WAVE: Final = slice(N_BEFORE - 35, N_BEFORE - 8)  # 280 ms to 65 ms before
+_P_AF: Final = CONTEXT.index("p_af")
 _LEAST_MV: Final = 0.05  # of a template's QRS: less is no scale
 
 Window = NDArray[np.float32]
@@ -54,6 +55,11 @@ class BeatWindow:
 
     beat: LinkedBeat
     inputs: Arrays  # beat (N_CHANNELS, N_WINDOW), context (N_CONTEXT,)
+
+    @property
+    def p_af(self) -> float:
+        """Probability of atrial fibrillation, as it was known at this beat."""
+        return float(self.inputs["context"][_P_AF])
 
 
 class BeatWindows:
