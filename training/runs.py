@@ -12,7 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from training import curves
-from training.datasets.beat_sets import BeatData, ProbabilityOfAf, read_beat_data
+from training.datasets.beat_sets import BeatData, read_beat_data
+from training.datasets.beats import ProbabilityOfAf
 from training.datasets.eeg_windows import EegData, read_eeg_data
 from training.datasets.rhythm_sets import RhythmData, read_rhythm_data
 from training.loop import BEST, LoopConfig, Say, Task, fit

@@ -2,7 +2,8 @@
 
 A premature beat is early against something. A running median fails where most beats are
 premature (record 232 of MIT-BIH), so the upper percentiles of the last intervals, which are
-those of the beats that came on time, stand beside it. All intervals are compared as logarithms
+those of the beats that came on time, stand beside it, with the share of beats that came early
+and how long ago one was on time. All intervals are compared as logarithms
 of their ratio: a heart at 50 and one at 150 look alike.
 """
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 N_INTERVALS: Final = 64  # that are remembered
 N_RECENT: Final = 32
 N_LAST: Final = 8
+N_SHORT: Final = 16
+EARLY: Final = 0.85  # of the intervals of beats that came on time
 USUAL_S: Final = 0.8  # stands in until there is an interval
 LEAST_S: Final = 0.01  # two annotated beats may lie at one place: a ratio needs a length
 LIMIT: Final = 1.5  # of a logarithm: beyond it nothing more is told
@@ -28,6 +31,7 @@ CONTEXT: Final = (
     "previous_to_p80",
     "previous_to_p95",
     "next_to_p80",
+    "previous_to_recent_p90",
     "last_to_all",
     "spread",
     "irregularity",
@@ -36,7 +40,10 @@ CONTEXT: Final = (
     "next_known",
     "previous_known",
     "history",
+    "share_early",
+    "beats_since_late",
     "p_af",
+    "p_af_mean",
     "amplitude",
     "qrs_similarity",
     "p_similarity",
@@ -49,7 +56,7 @@ N_CONTEXT: Final = len(CONTEXT)
 def interval_context(
     intervals_s: Sequence[float], previous_s: float | None, next_s: float
 ) -> list[float]:
-    """The first numbers of `CONTEXT`, up to `history`.
+    """The first numbers of `CONTEXT`, up to `beats_since_late`.
 
     Parameters
     ----------
@@ -68,6 +75,9 @@ def interval_context(
     following = max(next_s, LEAST_S)
     before = float(known[-2]) if previous_s is not None and len(known) > 1 else median
     steps = np.abs(np.diff(np.log(recent)))
+    early = recent < EARLY * np.percentile(recent, 90)
+    late = np.flatnonzero(~early)
+    n_since_late = len(early) - 1 - int(late[-1])  # the longest is never early
     return [
         _log(previous / median),
         _log(following / median) if next_s else 0.0,
@@ -77,6 +87,7 @@ def interval_context(
         _log(previous / p80),
         _log(previous / p95),
         _log(following / p80) if next_s else 0.0,
+        _log(previous / float(np.percentile(known[-N_SHORT:], 90))),
         _log(float(np.median(known[-N_LAST:])) / float(np.median(known))),
         _log(p90 / p10),
         min(float(np.median(steps)), LIMIT) if len(steps) else 0.0,
@@ -85,6 +96,8 @@ def interval_context(
         float(next_s > 0),
         float(previous_s is not None),
         len(intervals_s) / N_INTERVALS,
+        float(early.mean()),
+        min(n_since_late, N_SHORT) / N_SHORT,
     ]
 
 

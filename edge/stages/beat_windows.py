@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.stages.beat_context import N_INTERVALS, interval_context, similarity
+from edge.stages.beat_context import CONTEXT, N_INTERVALS, interval_context, similarity
 from edge.stages.items import State
 from edge.stages.model_signal import MODEL_FS_HZ
 from edge.stages.qrs import Detection
@@ -35,6 +35,7 @@ _HISTORY: Final = round((WAIT_S + 4.0) * MODEL_FS_HZ)
 
 _QRS: Final = slice(N_BEFORE - 10, N_BEFORE + 14)  # 80 ms before the R peak to 110 ms after
 _P_WAVE: Final = slice(N_BEFORE - 35, N_BEFORE - 8)  # 280 ms to 65 ms before
+_P_AF: Final = CONTEXT.index("p_af")
 _LEAST_MV: Final = 0.05  # of a template's QRS: less is no scale
 
 Window = NDArray[np.float32]
@@ -55,6 +56,11 @@ class BeatWindow:
     beat: LinkedBeat
     inputs: Arrays  # beat (N_CHANNELS, N_WINDOW), context (N_CONTEXT,)
 
+    @property
+    def p_af(self) -> float:
+        """Probability of atrial fibrillation, as it was known at this beat."""
+        return float(self.inputs["context"][_P_AF])
+
 
 class BeatWindows:
     """The models' signal and its detections in, windows out, in the order of the beats.
@@ -71,6 +77,7 @@ class BeatWindows:
         self._end = 0  # sample after the newest in history, at MODEL_FS_HZ
         self._waiting: list[LinkedBeat] = []
         self._intervals_s: list[float] = []
+        self._p_af: list[float] = []  # at the same beats
         self._windows: NDArray[np.float32] = np.empty((0, N_WINDOW), np.float32)
         self._lateness: list[float] = []  # of each window: its interval, s
 
@@ -109,6 +116,7 @@ class BeatWindows:
         beat = self._waiting.pop(0)
         if beat.rr_s is not None:
             self._intervals_s = [*self._intervals_s, beat.rr_s][-N_INTERVALS:]
+        self._p_af = [*self._p_af, p_af][-N_INTERVALS:]
         window = self._window(beat.detection.sample)
         before = self._windows[-1] if len(self._windows) else window
         self._remember(window, beat.rr_s)
@@ -118,6 +126,7 @@ class BeatWindows:
         context = [
             *interval_context(self._intervals_s, beat.rr_s, self._following_s(beat)),
             p_af,
+            float(np.mean(self._p_af)),
             float(np.clip(np.log(amplitude), -1.5, 1.5)),
             similarity(window[_QRS], template[_QRS]),
             similarity(window[_P_WAVE], template[_P_WAVE]),
@@ -158,6 +167,7 @@ class BeatWindows:
             "end": self._end,
             "waiting": [[*astuple(beat.detection), beat.rr_s] for beat in self._waiting],
             "intervals_s": list(self._intervals_s),
+            "p_af": list(self._p_af),
             "windows": self._windows,
             "lateness": list(self._lateness),
         }
@@ -167,5 +177,6 @@ class BeatWindows:
         self._end = state["end"]
         self._waiting = [LinkedBeat(Detection(*of), rr_s) for *of, rr_s in state["waiting"]]
         self._intervals_s = list(state["intervals_s"])
+        self._p_af = list(state["p_af"])
         self._windows = state["windows"]
         self._lateness = list(state["lateness"])

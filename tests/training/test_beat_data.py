@@ -12,12 +12,12 @@ from tests.training.scoring.made_records import Made
 from training.datasets.beat_sets import read_beat_data
 from training.datasets.beats import CLASSES, beat_set, windows_of
 from training.datasets.records import NEVER_TRAINED
+from training.datasets.weak_beats import SOURCES, WeakSource
 from training.tasks.ecg_beat import BeatConfig, BeatTask
-from vitalwire.contracts import BeatClass
 from vitalwire.errors import InputError
 
 FS = 250.0
-N, S, V = (CLASSES.index(one) for one in (BeatClass.N, BeatClass.S, BeatClass.V))
+N, S, V, F = range(len(CLASSES))
 
 
 def test_beats_have_the_class_of_the_annotation_that_they_match(tmp_path: Path) -> None:
@@ -74,8 +74,13 @@ def test_who_is_tested_is_never_trained_on(made: Path) -> None:
     assert [one.name for one in data.first_leads] == ["101/L0", "106/L0"]
     assert len(data.sets) == 6  # two leads as found, the first as annotated
     assert data.skipped == []
-    rows = {tuple(row) for row in data.weak.allowed.tolist()}
-    assert rows == {(True, False, False, False), (True, False, True, True)}  # N; A: none is S
+    allowed = {
+        (SOURCES[source], tuple(row))
+        for source, row in zip(data.weak.source, data.weak.allowed.tolist(), strict=True)
+    }
+    assert (WeakSource.NORMAL, (True, False, False, False)) in allowed
+    assert (WeakSource.AF, (True, False, True, True)) in allowed  # none is S
+    assert len(allowed) == len({source for source, _ in allowed})
     without = made / "challenge-2017" / f"{labelled_name('test')}.hea"
     without.unlink()  # nobody misses it but the table
     again = read_beat_data(made)
@@ -132,7 +137,7 @@ class TestTask:
         assert len(beat) == len(context) == batch + 7
         assert (len(labels), len(allowed)) == (batch, 7)
         share = np.bincount(labels.numpy(), minlength=4) / batch
-        wanted = np.array([0.5, 0.2, 0.25, 0.0])  # no F is there
+        wanted = np.array([0.5, 0.15, 0.3, 0.0])  # no F is there
         np.testing.assert_allclose(share, wanted / wanted.sum(), atol=0.04)
         assert task.real_inputs(5)["beat"].shape[0] == 5
 
@@ -149,3 +154,30 @@ class TestTask:
         data = read_beat_data(made)
         with pytest.raises(InputError, match=said):
             BeatTask(config, data)
+
+    def test_weak_beats_are_drawn_by_their_source(self, made: Path) -> None:
+        data = read_beat_data(made)
+        config = BeatConfig(
+            batch=1, weak=400, weak_share={WeakSource.NORMAL: 0.75, WeakSource.AF: 0.25}
+        )
+        allowed = BeatTask(config, data).batch(np.random.default_rng(0), 0, 0)[3].numpy()
+        np.testing.assert_allclose(allowed[:, F].mean(), 0.25, atol=0.07)
+        assert not allowed[:, S].any()
+        nobody = replace(config, weak_share={WeakSource.AF: 0.0})
+        assert len(BeatTask(nobody, data).batch(np.random.default_rng(0), 0, 0)[3]) == 0
+
+
+def test_a_record_with_many_ectopic_beats_is_also_read_with_fewer_normal_ones(
+    tmp_path: Path,
+) -> None:
+    made = annotated(duration_s=500.0)
+    made.write(tmp_path, "101")
+    data = read_beat_data(tmp_path)
+    assert [one.name for one in data.dense] == [
+        "101/0 with 1 normal beats in a row",
+        "101/0 with 3 normal beats in a row",
+    ]
+    share = [float(np.mean(one.label != N)) for one in (*data.first_leads, *data.dense)]
+    assert share[1] > share[2] > share[0]
+    assert {one.patient for one in data.sets} == {"101"}
+    assert len(data.sets) == 3 + 4

@@ -2,11 +2,10 @@
 
 Annotated beats of every record that has them, but MIT-BIH's DS2 and paced records: the first
 lead by the gateway's own detector and at the annotated positions, the second lead as another
-electrode. Beside them the beats of records with one label for the whole (challenge-2017, never
-its test fifth): in a normal one all are N; in AF none is premature, so none is S.
+electrode; and both with fewer normal beats. Beside them weak beats: those of records with one
+label for the whole.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,9 +13,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.stages.beat_context import N_CONTEXT
-from edge.stages.beat_windows import N_CHANNELS, N_WINDOW, BeatWindow
-from training.datasets.beats import CLASSES, BeatSet, beat_set, windows_of
+from training.datasets.beats import (
+    BeatSet,
+    ProbabilityOfAf,
+    beat_set,
+    labelled,
+    reference_of,
+    windows_of,
+)
 from training.datasets.records import (
     NEVER_TRAINED,
     files_of,
@@ -24,38 +28,20 @@ from training.datasets.records import (
     open_ecg,
     patient_of,
 )
+from training.datasets.rhythm import filled
+from training.datasets.splices import fewer_normal
+from training.datasets.weak_beats import WeakBeats, joined, read_weak
 from training.run_folder import data_hash
 from training.scoring.record_sets import AnnotatedSet, LabelledSet, find_sets
-from training.splits import is_test_record
 from vitalwire.contracts import BeatClass
 from vitalwire.errors import InputError
 from vitalwire.recordings import read_annotations
 
-ProbabilityOfAf = Callable[[NDArray[np.float32], float], NDArray[np.float32]]
-"""`(x_mv, fs)` of a lead to the rhythm model's P(AF) after each hop."""
-
-N_NORMAL: Final = 600  # records: enough hearts, and a minute of reading
-_SETTLE: Final = 3  # beats at the start of a short record, whose template is still itself
-_NOT_PREMATURE: Final = frozenset({BeatClass.N, BeatClass.V, BeatClass.F})
-ALLOWED: Final = {"N": frozenset({BeatClass.N}), "A": _NOT_PREMATURE}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WeakBeats:
-    """Beats whose record is labelled, not they."""
-
-    beat: NDArray[np.float16]  # (n, N_CHANNELS, N_WINDOW)
-    context: NDArray[np.float32]  # (n, N_CONTEXT)
-    allowed: NDArray[np.bool_]  # (n, n_classes)
-
-
-def no_weak_beats() -> WeakBeats:
-    """None at all."""
-    return WeakBeats(
-        np.empty((0, N_CHANNELS, N_WINDOW), np.float16),
-        np.empty((0, N_CONTEXT), np.float32),
-        np.empty((0, len(CLASSES)), np.bool_),
-    )
+_ECTOPIC: Final = (BeatClass.S.value, BeatClass.V.value)
+_LEAST_ECTOPIC: Final = 15  # beats that make a denser record worth reading
+_LEAST_BEATS: Final = 60  # that it needs
+_MOST_LEFT: Final = 0.9  # of the record's beats: more, and it is the same record
+_N_KEPT: Final = (0, 2)  # normal beats that stay in a row, see `fewer_normal`
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +50,8 @@ class BeatData:
 
     sets: list[BeatSet] = field(default_factory=list)
     first_leads: list[BeatSet] = field(default_factory=list)  # by the gateway's own detector
-    weak: WeakBeats = field(default_factory=no_weak_beats)
+    dense: list[BeatSet] = field(default_factory=list)  # the same where most beats are ectopic
+    weak: WeakBeats = field(default_factory=lambda: joined([]))
     entries: list[dict[str, str]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
@@ -81,8 +68,8 @@ def read_beat_data(data_dir: Path, p_af: ProbabilityOfAf | None = None) -> BeatD
     sets = find_sets(data_dir)
     for annotated in sets.annotated:
         _add_annotated(data, annotated, p_af)
-    for labelled in sets.labelled:
-        _add_weak(data, labelled, p_af)
+    for whole in sets.labelled:
+        _add_weak(data, whole, p_af)
     if not data.first_leads:
         raise InputError(f"{data_dir}: no record with annotated beats to train on")
     return data
@@ -115,7 +102,8 @@ def _add_annotated(data: BeatData, found: AnnotatedSet, p_af: ProbabilityOfAf | 
 def _add_record(data: BeatData, path: Path, p_af: ProbabilityOfAf | None) -> None:
     """The first lead as found and as annotated, the second, if there are beats in it."""
     patient, recording = patient_of(path), open_ecg(path)
-    known = [None if p_af is None else p_af(x, recording.fs) for x in recording.read()[:2]]
+    leads = recording.read()[:2]
+    known = [None if p_af is None else p_af(x, recording.fs) for x in leads]
     sets = [beat_set(path, 0, patient=patient, p_af=known[0])]
     for lead in range(1, len(known)):
         try:
@@ -125,41 +113,41 @@ def _add_record(data: BeatData, path: Path, p_af: ProbabilityOfAf | None) -> Non
     sets.append(beat_set(path, 0, patient=patient, annotated=True, p_af=known[0]))
     data.first_leads.append(sets[0])
     data.sets.extend(sets)
+    _add_dense(data, path, leads, p_af)
+
+
+def _add_dense(
+    data: BeatData,
+    path: Path,
+    leads: NDArray[np.float32],
+    p_af: ProbabilityOfAf | None,
+) -> None:
+    """The record with fewer normal beats: see `training.datasets.splices`."""
+    reference, fs = reference_of(path), open_ecg(path).fs
+    if np.isin(reference.classes, _ECTOPIC).sum() < _LEAST_ECTOPIC:
+        return
+    for lead, x in enumerate(leads):
+        for n_kept in _N_KEPT:
+            y, left = fewer_normal(filled(x), fs, reference, n_kept)
+            if not _LEAST_BEATS <= len(left.samples) <= _MOST_LEFT * len(reference.samples):
+                continue
+            windows = windows_of(y, fs, p_af=p_af and p_af(y, fs))
+            name = f"{path.name}/{lead} with {n_kept + 1} normal beats in a row"
+            try:
+                seen = labelled(windows, left, fs, name, patient_of(path))
+            except InputError:  # the electrode was off: said of the whole record
+                continue
+            data.sets.append(seen)
+            if lead == 0:
+                data.dense.append(seen)
 
 
 def _add_weak(data: BeatData, found: LabelledSet, p_af: ProbabilityOfAf | None) -> None:
-    names = [name for name in found.paths if not is_test_record(name)]
-    normal = [name for name in names if found.labels[name] == "N"]
-    step = max(len(normal) // N_NORMAL, 1)
-    chosen = [name for name in names if found.labels[name] == "A"] + normal[::step][:N_NORMAL]
-    beats, contexts, allowed = [], [], []
-    used: list[Path] = []
-    for name in chosen:
-        try:
-            windows = _short_record(found.paths[name], p_af)
-        except InputError as error:
-            data.skipped.append(str(error))
-            continue
-        used.append(found.paths[name])
-        if not windows:
-            continue
-        row = [one in ALLOWED[found.labels[name]] for one in CLASSES]
-        beats.append(np.stack([one.inputs["beat"] for one in windows]).astype(np.float16))
-        contexts.append(np.stack([one.inputs["context"] for one in windows]))
-        allowed.append(np.tile(np.array(row), (len(windows), 1)))
-    data.skipped += left_out(found.folder, found.missing, "named in its table, not there")
-    if not beats:
+    weak = read_weak(found, p_af)
+    data.skipped += weak.skipped
+    if not len(weak.beats.beat):
         return
-    data.weak = WeakBeats(
-        np.concatenate(beats), np.concatenate(contexts), np.concatenate(allowed)
-    )
-    sha = data_hash(files_of(used), found.folder)
-    what = f"{len(used)} records, labelled as a whole"
+    data.weak = joined([data.weak, weak.beats])
+    sha = data_hash(files_of(weak.used), found.folder)
+    what = f"{len(weak.used)} records, labelled as a whole"
     data.entries.append({"name": found.folder.name, "sha256": sha, "what": what})
-
-
-def _short_record(path: Path, p_af: ProbabilityOfAf | None) -> list[BeatWindow]:
-    recording = open_ecg(path)
-    x = recording.read()[0]
-    known = None if p_af is None else p_af(x, recording.fs)
-    return windows_of(x, recording.fs, p_af=known)[_SETTLE:-1]

@@ -6,7 +6,7 @@ left out: what is no beat has no class. Or the stages are given the annotated be
 of the detector's, as papers score.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,9 @@ from vitalwire.recordings import read_annotations
 
 CLASSES: Final = (BeatClass.N, BeatClass.S, BeatClass.V, BeatClass.F)
 """What the model can say, in the order of its output; Q is for what nobody can classify."""
+
+ProbabilityOfAf = Callable[[NDArray[np.float32], float], NDArray[np.float32]]
+"""`(x_mv, fs)` of a lead to the rhythm model's P(AF) after each hop."""
 
 DECIDED_S: Final = 0.3  # after its R peak an annotated beat is decided, as found ones are
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from training import runs
-from training.datasets.beat_sets import BeatData, ProbabilityOfAf
-from training.datasets.beats import beat_set
+from training.datasets.beat_sets import BeatData
+from training.datasets.beats import ProbabilityOfAf, beat_set
 from training.datasets.records import NEVER_TRAINED, check_patients, open_ecg, patient_of
 from training.run_folder import RunFolder
 from training.scoring.record_sets import find_sets

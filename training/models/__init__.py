@@ -1,6 +1,6 @@
 """The zoo: five families, each for either task of the ECG; two of them for the EEG as well.
 
-A beat model takes `beat` (B, 3, 112) and `context` (B, 20) and gives logits (B, 4) and class
+A beat model takes `beat` (B, 3, 112) and `context` (B, 24) and gives logits (B, 4) and class
 activations (B, 4, T'). A rhythm model takes (B, 1, T) and gives logits (B, 5, T / 25). Of the
 latter `tcn` and `lstm` are causal: they have `n_state` and `step`, and are asked hop by hop;
 the others have `n_window` and are asked about the last 30 s.

@@ -68,7 +68,7 @@ class BeatNet(nn.Module):
         self.head = BeatHead(n_features, dropout=dropout)
 
     def forward(self, beat: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, 112) and (B, 20) to logits (B, 4) and class activations (B, 4, T')."""
+        """(B, 3, 112) and (B, 24) to logits (B, 4) and class activations (B, 4, T')."""
         logits, maps = self.head(self.trunk(beat[:, :, None, :]), context)
         return logits, maps
 

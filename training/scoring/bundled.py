@@ -69,7 +69,9 @@ class BundledGateway:
             answers = self.loaded.models[BEAT_MODEL].run(inputs)["probability"]
             for one, probability in zip(part, answers, strict=True):
                 assert model is not None
-                labels[one.beat.detection.sample] = label_of(model, probability)[0].value
+                labels[one.beat.detection.sample] = label_of(model, probability, one.p_af)[
+                    0
+                ].value
         return np.array([labels[sample] for sample in beats.tolist()], np.str_)
 
 

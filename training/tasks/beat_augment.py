@@ -10,6 +10,7 @@ from edge.stages.beat_context import CONTEXT
 from training.ranges import Amount, Share, Whole
 
 _OF_NEXT: Final = [i for i, name in enumerate(CONTEXT) if name.startswith("next_")]
+_OF_AF: Final = [i for i, name in enumerate(CONTEXT) if name.startswith("p_af")]
 _RATIOS: Final = CONTEXT.index("previous_s")  # those before it are logarithms of ratios
 _SECONDS: Final = [CONTEXT.index("previous_s"), CONTEXT.index("median_s")]
 
@@ -21,8 +22,8 @@ class BeatAugmentConfig:
     shift: Whole = 2  # samples, each channel for itself
     gain: Amount = 0.15  # of the logarithm
     p_polarity: Share = 0.15
-    p_noise: Share = 0.5
-    noise: Amount = 0.06  # of the template's QRS, at most
+    p_noise: Share = 0.6
+    noise: Amount = 0.12  # of the template's QRS, at most
     wander: Amount = 0.1
     p_no_next: Share = 0.1  # the next beat was not known in time
     ratio_noise: Amount = 0.02
@@ -52,5 +53,6 @@ def altered(
     c[:, _SECONDS] += rng.normal(0, config.rate_noise_s, (n, 1))
     unknown = np.flatnonzero(rng.random(n) < config.p_no_next)
     c[unknown[:, None], _OF_NEXT] = 0.0
-    c[rng.random(n) < config.p_no_af, CONTEXT.index("p_af")] = 0.0
+    alone = np.flatnonzero(rng.random(n) < config.p_no_af)
+    c[alone[:, None], _OF_AF] = 0.0
     return x.astype(np.float32), c.astype(np.float32)

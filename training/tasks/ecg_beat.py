@@ -1,9 +1,9 @@
 """The beat task: annotated beats of a few people, unannotated ones of many, held-out people.
 
 The annotated supraventricular beats come from few people, so a model learns those people.
-Three things stand against that: people weigh more alike than their beats do; the beats of
-records that are labelled as a whole (normal: none is ectopic, AF: none is premature) show the
-model hundreds of other hearts; and windows are altered as other devices would.
+So people weigh more alike than their beats do; their records are also shown with fewer normal
+beats; hundreds of other hearts are there with weak labels, or with simulated ectopic beats
+(`training.datasets.weak_beats`); and windows are altered as other devices would.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.inference import Model
-from training.datasets.beat_sets import BeatData, WeakBeats
+from training.datasets.beat_sets import BeatData
 from training.datasets.beats import CLASSES, BeatSet
 from training.datasets.records import check_patients
+from training.datasets.weak_beats import SOURCES, WeakBeats, WeakSource
 from training.models import build_model
 from training.ranges import Amount, Count, Positive, Share, Whole
 from training.tasks.beat_augment import BeatAugmentConfig, altered
@@ -31,6 +32,17 @@ from vitalwire.errors import InputError
 
 SCORED_BATCH: Final = 4096
 
+WEAK_SHARE: Final[Mapping[WeakSource, float]] = {
+    WeakSource.NORMAL: 0.12,
+    WeakSource.AF: 0.33,
+    WeakSource.CLEAR_N: 0.06,
+    WeakSource.CLEAR_S: 0.08,
+    WeakSource.CLEAR_V: 0.06,
+    WeakSource.SIMULATED_N: 0.14,
+    WeakSource.SIMULATED_S: 0.14,
+    WeakSource.SIMULATED_V: 0.04,
+}
+
 
 @dataclass(frozen=True)
 class BeatConfig:
@@ -40,12 +52,13 @@ class BeatConfig:
     sizes: Mapping[str, Any] = field(default_factory=dict)
     steps: Count = 100  # an epoch
     batch: Count = 256  # annotated beats
-    weak: Whole = 128  # beats of records labelled as a whole
+    weak: Whole = 320  # beats of records labelled as a whole
     weak_weight: Amount = 1.0
+    weak_share: Mapping[WeakSource, Share] = field(default_factory=lambda: dict(WEAK_SHARE))
     share: Mapping[Literal["N", "S", "V", "F"], Share] = field(
-        default_factory=lambda: {"N": 0.5, "S": 0.2, "V": 0.25, "F": 0.05}
+        default_factory=lambda: {"N": 0.5, "S": 0.15, "V": 0.3, "F": 0.05}
     )
-    patient_power: Share = 0.5  # 1: every beat alike; 0: every person
+    patient_power: Share = 0.3  # 1: every beat alike; 0: every person
     smoothing: Share = 0.05
     augment: BeatAugmentConfig = field(default_factory=BeatAugmentConfig)
     hold_out: tuple[str, ...] = ()  # patients to choose by
@@ -85,6 +98,8 @@ class BeatTask:
         self._train = _joined(train)
         self._odds = np.cumsum(_odds(train, config))
         self._weak: WeakBeats = data.weak
+        self._weak_odds = np.cumsum(_weak_odds(data.weak, config.weak_share))
+        self._dense = [one for one in data.dense if one.patient in config.hold_out]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -101,8 +116,9 @@ class BeatTask:
         config, (beats, contexts, labels) = self._config, self._train
         at = np.searchsorted(self._odds, rng.random(config.batch))
         at = np.minimum(at, len(labels) - 1)
-        n_weak = config.weak if len(self._weak.beat) else 0
-        weak = rng.integers(0, max(len(self._weak.beat), 1), n_weak)
+        n_weak = config.weak if len(self._weak_odds) else 0
+        weak = np.searchsorted(self._weak_odds, rng.random(n_weak))
+        weak = np.minimum(weak, len(self._weak.beat) - 1)
         beat = np.concatenate([beats[at], self._weak.beat[weak].astype(np.float32)])
         context = np.concatenate([contexts[at], self._weak.context[weak]])
         beat, context = altered(beat, context, rng, config.augment)
@@ -133,7 +149,15 @@ class BeatTask:
         p = softmax(self._logits(model, self._held_out))
         v = average_precision(p[:, 2], labels == 2)
         s = average_precision(p[:, 1], labels == 1)
-        return {"score": (v + s) / 2, "ap_V": v, "ap_S": s}
+        return {"score": (v + s) / 2, "ap_V": v, "ap_S": s, **self._of_dense(model)}
+
+    def _of_dense(self, model: nn.Module) -> dict[str, float]:
+        """The same where most beats are ectopic."""
+        if not self._dense:
+            return {}
+        labels = np.concatenate([one.label for one in self._dense])
+        p = softmax(self._logits(model, self._dense))
+        return {"ap_S_dense": average_precision(p[:, 1], labels == 1)}
 
     def facts(self, model: nn.Module) -> dict[str, Any]:
         """Temperature and thresholds: as configured, else fitted on the held-out people."""
@@ -169,7 +193,7 @@ class BeatTask:
         return (figures["V_f1"] + figures["S_f1"]) / 2
 
     def real_inputs(self, n: int) -> Arrays:
-        """Beats of the held-out people: `beat` (n, 3, 112), `context` (n, 20)."""
+        """Beats of the held-out people: `beat` (n, 3, 112), `context` (n, 24)."""
         beats, contexts, _ = _joined(self._held_out)
         at = np.linspace(0, len(beats) - 1, min(n, len(beats))).astype(int)
         return {"beat": beats[at], "context": contexts[at]}
@@ -248,3 +272,14 @@ def _odds(sets: Sequence[BeatSet], config: BeatConfig) -> NDArray[np.float64]:
         raise InputError("task.share: no beat is of a class that has a share")
     told: NDArray[np.float64] = odds / odds.sum()
     return told
+
+
+def _weak_odds(weak: WeakBeats, shares: Mapping[WeakSource, float]) -> NDArray[np.float64]:
+    """How likely each weak beat is drawn; empty where none has a share."""
+    odds = np.zeros(len(weak.source))
+    for source, share in shares.items():
+        of = weak.source == SOURCES.index(source)
+        if of.any():
+            odds[of] = share / of.sum()
+    total = odds.sum()
+    return odds / total if total > 0 else np.empty(0)

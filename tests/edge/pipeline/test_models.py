@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.chunklog.snapshots import pack, unpack
 from edge.inference import Model
 from edge.offline import NOMINAL_START_NS, analyze, chunks_of, records_of
-from edge.pipeline.beat_classes import label_of
+from edge.pipeline.beat_classes import AF_CERTAIN, label_of
 from edge.pipeline.gateway import NO_MODELS, Pipeline
 from edge.pipeline.models import BEAT_MODEL, RHYTHM_MODEL, BeatModel, EcgModels
 from edge.results import events_of
@@ -244,6 +244,15 @@ def test_the_class_is_the_largest_multiple_of_its_threshold(
     found, probability = label_of(MODEL, np.array(said, np.float64).astype(np.float32))
     assert found == label
     assert probability == pytest.approx(said["NSV".index(label)])
+
+
+def test_no_beat_is_supraventricular_where_the_atria_fibrillate() -> None:
+    surely_s = np.array([0.1, 0.8, 0.1], np.float32)
+    assert label_of(MODEL, surely_s, AF_CERTAIN) == ("S", pytest.approx(0.8))
+    assert label_of(MODEL, surely_s, 0.95) == ("N", pytest.approx(0.1))
+    either = np.array([0.0, 0.4, 0.6], np.float32)
+    assert label_of(MODEL, either)[0] == "S"
+    assert label_of(MODEL, either, 0.95)[0] == "V"
 
 
 # --- failure -----------------------------------------------------------------------------

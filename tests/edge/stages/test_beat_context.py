@@ -5,9 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.stages.beat_context import CONTEXT, LIMIT, N_INTERVALS, interval_context, similarity
+from edge.stages.beat_context import (
+    CONTEXT,
+    LIMIT,
+    N_INTERVALS,
+    N_SHORT,
+    interval_context,
+    similarity,
+)
 
-N_OF_INTERVALS = CONTEXT.index("history") + 1
+N_OF_INTERVALS = CONTEXT.index("beats_since_late") + 1
 SECONDS = st.floats(0.0, 1e6, allow_nan=False)
 
 
@@ -64,6 +71,9 @@ def test_where_most_beats_are_premature_the_percentiles_still_say_so() -> None:
     assert told["previous_to_median"] == pytest.approx(0.0)
     assert told["previous_to_p80"] < -0.5
     assert told["previous_to_p95"] < -0.5
+    assert told["previous_to_recent_p90"] < -0.5
+    assert told["share_early"] == pytest.approx(2 / 3, abs=0.05)
+    assert told["beats_since_late"] == 1 / N_SHORT
 
 
 @pytest.mark.parametrize("name", [one for one in CONTEXT if one.startswith("next_")])
