@@ -5,7 +5,7 @@ learned from them, where there is a choice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -38,13 +38,23 @@ class Listener(Protocol):
         """A sentence on what it has learned from whom, for the first lines of a report."""
         ...
 
+    def check(self) -> None:
+        """Before anything else is done.
+
+        Raises
+        ------
+        InputError, BundleError
+            It cannot be used.
+        """
+        ...
+
     def loads(self, streams: Sequence[Stream], each: Each) -> Mapping[str, Load]:
         """The detector for each person; who is not in it is not scored.
 
         Raises
         ------
-        InputError, BundleError
-            There is none that can be used.
+        InputError
+            There is none for anybody.
         """
         ...
 
@@ -60,8 +70,10 @@ class OneBundle:
         "of it."
     )
 
+    def check(self) -> None:
+        self.load()
+
     def loads(self, streams: Sequence[Stream], each: Each) -> Mapping[str, Load]:  # noqa: ARG002
-        self.load()  # what cannot be used is said before anything else is done
         return {stream.patient: self.load for stream in streams}
 
 
@@ -73,9 +85,11 @@ class ByFolds:
     folds: Mapping[str, LoadBundles]
     what: str = "Each person is heard by the model of the fold that has not seen them."
 
-    def loads(self, streams: Sequence[Stream], each: Each) -> Mapping[str, Load]:  # noqa: ARG002
+    def check(self) -> None:
         for load in dict.fromkeys(self.folds.values()):
             load()
+
+    def loads(self, streams: Sequence[Stream], each: Each) -> Mapping[str, Load]:  # noqa: ARG002
         known = {stream.patient for stream in streams} & set(self.folds)
         if not known:
             raise InputError(
@@ -93,6 +107,9 @@ class LineLengthFloor:
         "background, not trained."
     )
 
+    def check(self) -> None:
+        """It is always there."""
+
     def loads(self, streams: Sequence[Stream], each: Each) -> Mapping[str, Load]:  # noqa: ARG002
         return {stream.patient: line_length_floor() for stream in streams}
 
@@ -105,33 +122,62 @@ class LogisticFloor:
         "amplitude, fitted for each person on everybody else, on as many leads as it is given."
     )
 
+    def check(self) -> None:
+        """It is always there."""
+
     def loads(self, streams: Sequence[Stream], each: Each) -> Mapping[str, Load]:
         found = each(_windows, streams)
         return fit_logistic([one for one in found if isinstance(one, Windows)])
 
 
-def listener(
-    asked: str | Path | None, runtime: str = "auto", precision: str = "auto"
-) -> Listener:
-    """A floor by its name, a bundle or a run's folds by the folder; None: what is shipped.
+def floor(name: str) -> Listener:
+    """A floor by its name.
 
     Raises
     ------
     InputError
-        A folder with folds that cannot be read.
+        There is none of this name.
+    """
+    if name not in FLOORS:
+        raise InputError(f"--floor: expected one of {', '.join(FLOORS)}, got {name!r}")
+    return LineLengthFloor() if name == line_length.NAME else LogisticFloor()
+
+
+def by_folds(folder: Path, runtime: str = "auto", precision: str = "auto") -> ByFolds:
+    """The bundles of a folder with `folds.json`: from a person to the bundle's folder.
+
+    Raises
+    ------
+    InputError
+        It has no such file, or not of this form.
     """
     base = LoadBundles(Task.EEG_SEIZURE, (), runtime, precision)
-    if asked is None:
-        return OneBundle("shipped", base)
-    if str(asked) == line_length.NAME:
-        return LineLengthFloor()
-    if str(asked) == logistic.NAME:
-        return LogisticFloor()
+    return ByFolds(f"{folder.name} by folds", read_folds(folder, base))
+
+
+def one_bundle(
+    folder: Path | None, runtime: str = "auto", precision: str = "auto"
+) -> OneBundle:
+    """A bundle by its folder; None: the one that is shipped."""
+    named = () if folder is None else (Named(Task.EEG_SEIZURE, folder),)
+    name = "shipped" if folder is None else folder.name
+    return OneBundle(name, LoadBundles(Task.EEG_SEIZURE, named, runtime, precision))
+
+
+def guessed(asked: str, runtime: str = "auto", precision: str = "auto") -> Listener:
+    """A floor by its name, or by the folder a bundle or bundles by folds.
+
+    Raises
+    ------
+    InputError
+        Folds that cannot be read.
+    """
+    if asked in FLOORS:
+        return floor(asked)
     folder = Path(asked)
     if (folder / FOLDS).is_file():
-        return ByFolds(f"{folder.name} by folds", read_folds(folder, base))
-    named = (Named(Task.EEG_SEIZURE, folder),)
-    return OneBundle(folder.name, replace(base, named=named))
+        return by_folds(folder, runtime, precision)
+    return one_bundle(folder, runtime, precision)
 
 
 def _windows(stream: Stream) -> Windows | Skipped:

@@ -66,6 +66,8 @@ def evaluate_eeg(
     ------
     InputError, BundleError : nothing could be scored; who listens cannot be used
     """
+    for listener in listeners:
+        listener.check()
     notes: list[str] = []
     sets = find_sets(data_dir, notes.append)
     recordings = _scored(sets, data_dir)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vitalwire.cli import evaluate_models
+from vitalwire.cli import evaluate_eeg, evaluate_models
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -74,4 +74,4 @@ def qrs(
 
 app.command("ecg-beat")(evaluate_models.ecg_beat)
 app.command("ecg-rhythm")(evaluate_models.ecg_rhythm)
-app.command("eeg-seizure")(evaluate_models.eeg_seizure)
+app.command("eeg-seizure")(evaluate_eeg.eeg_seizure)
