@@ -15,7 +15,7 @@ from typing import Final
 from cloud import inbound
 from cloud.config import FeedSettings
 from cloud.history import History
-from cloud.inbound import StreamEvents
+from cloud.inbound import ActiveAlarms, StreamEvents
 from cloud.mailbox import Hub, Update
 from cloud.state import Link, WardState
 from cloud.subscriber import Subscriber
@@ -85,10 +85,12 @@ class Feed:
             self.waves.send(self.waveforms.push_events(message))
         elif isinstance(message, Vitals):
             self.waves.send(self.waveforms.push_vitals(message))
+        elif isinstance(message, AlarmEvent | ActiveAlarms):
+            self.waves.send(self.waveforms.push_alarms(message))
         self.updates.send(self.ward.push(message, now_ns))
         if isinstance(message, AlarmEvent):
             self._remember((message, now_ns))
-        elif isinstance(message, inbound.ActiveAlarms):
+        elif isinstance(message, ActiveAlarms):
             for alarm in message.alarms:
                 self._remember((alarm, now_ns))
         elif isinstance(message, Receipt):

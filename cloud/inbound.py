@@ -177,7 +177,7 @@ def _events(device: str, signal: Signal, payload: bytes) -> StreamEvents:
         if kind == "beat":
             beats.append(_beat(body))
         elif kind == "quality":
-            qualities.append(messages.load(Quality, body))
+            qualities.append(_quality(body))
         elif kind == "probabilities":
             probabilities.append(_probabilities(body))
     events: list[Beat | Quality | Probabilities] = [*beats, *qualities, *probabilities]
@@ -187,6 +187,16 @@ def _events(device: str, signal: Signal, payload: bytes) -> StreamEvents:
             WireReason.BAD_TOPIC, f"events on {device}/{signal} claim another device or signal"
         )
     return StreamEvents(device, signal, tuple(beats), tuple(qualities), tuple(probabilities))
+
+
+def _quality(body: bytes) -> Quality:
+    quality = messages.load(Quality, body)
+    if not 0 <= quality.lead < wire.MAX_CHANNELS:
+        raise WireError(
+            WireReason.BAD_JSON,
+            f"Quality: lead: expected 0 to {wire.MAX_CHANNELS - 1}, got {quality.lead}",
+        )
+    return quality
 
 
 def _beat(body: bytes) -> Beat:

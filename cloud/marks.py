@@ -4,10 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from vitalwire.contracts import Beat, BeatClass, Probabilities, Rhythm, SignalState, Vitals
+from vitalwire.contracts import (
+    Beat,
+    BeatClass,
+    Brain,
+    Probabilities,
+    Quality,
+    Rhythm,
+    SignalState,
+    Vitals,
+)
 
 _EXPLAINED: Final = frozenset({BeatClass.S, BeatClass.V, BeatClass.F})
 _RHYTHMS: Final = frozenset(rhythm.value for rhythm in Rhythm)
+_BRAIN: Final = frozenset(state.value for state in Brain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +40,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """The probabilities of the rhythm, of the signal up to a position."""
+    """The probabilities of the rhythm, or of a seizure, of the signal up to a position."""
 
     position: float
-    values: Mapping[str, float]  # by the values of `Rhythm`
+    values: Mapping[str, float]  # by the values of `Rhythm` or of `Brain`
 
     def view(self) -> dict[str, object]:
         return {"at": self.position, "values": dict(self.values)}
@@ -50,6 +60,29 @@ class Reading:
         return {"at": self.position, "good": self.good}
 
 
+@dataclass(frozen=True, slots=True)
+class LeadChange:
+    """The state of a lead from a position on."""
+
+    position: float
+    lead: int
+    state: SignalState
+
+    def view(self) -> dict[str, object]:
+        return {"at": self.position, "lead": self.lead, "state": self.state.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From one position to another; None: it has not ended."""
+
+    start: float
+    end: float | None
+
+    def view(self) -> dict[str, object]:
+        return {"from": self.start, "to": self.end}
+
+
 def mark(beat: Beat, step: int) -> Mark:
     """A beat on a strip that shows every `step`-th sample."""
     explained = beat.activation if beat.label in _EXPLAINED else ()
@@ -62,11 +95,9 @@ def mark(beat: Beat, step: int) -> Mark:
 
 
 def opinion(said: Probabilities, step: int) -> Opinion:
-    """A rhythm model's word on such a strip."""
+    """A model's word on such a strip."""
     values = {
-        label: round(value, 3)
-        for label, value in zip(said.labels, said.values, strict=True)
-        if label in _RHYTHMS
+        label: round(value, 3) for label, value in zip(said.labels, said.values, strict=True)
     }
     return Opinion(_position(said.sample, step), values)
 
@@ -76,9 +107,19 @@ def reading(vitals: Vitals, step: int) -> Reading:
     return Reading(_position(vitals.sample, step), vitals.state is SignalState.GOOD)
 
 
+def lead_change(quality: Quality, step: int) -> LeadChange:
+    """What became of a lead on such a strip."""
+    return LeadChange(_position(quality.first_sample, step), quality.lead, quality.state)
+
+
 def is_rhythm(said: Probabilities) -> bool:
     """Whether these are probabilities of the rhythm: other models speak of other things."""
     return _RHYTHMS.issuperset(said.labels)
+
+
+def is_brain(said: Probabilities) -> bool:
+    """Whether these are probabilities of a seizure."""
+    return set(said.labels) == _BRAIN
 
 
 def _position(sample: int, step: int) -> float:

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 
 from cloud.commands import Asked
 from vitalwire import messages
-from vitalwire.contracts import AlarmEvent, Probabilities, Rhythm, SignalState, Vitals
+from vitalwire.contracts import (
+    AlarmEvent,
+    Brain,
+    Probabilities,
+    Rhythm,
+    Signal,
+    SignalState,
+    Vitals,
+)
 
 View = dict[str, object]
 
@@ -19,13 +27,18 @@ _STATE_REASON: Mapping[SignalState, str] = {
     SignalState.LEAD_OFF: "lead off",
     SignalState.UNKNOWN: "signal not yet judged",
 }
-_FIELDS = ("heart_rate_bpm", "rr_s", "rmssd_ms", "sdnn_ms", "respiration_bpm")
+_OF_EEG = ("amplitude_uv", "delta_uv2", "theta_uv2", "alpha_uv2", "beta_uv2", "gamma_uv2")
+_FIELDS: Mapping[Signal, tuple[str, ...]] = {
+    Signal.ECG: ("heart_rate_bpm", "rr_s", "rmssd_ms", "sdnn_ms", "respiration_bpm"),
+    Signal.EEG: _OF_EEG,
+}
 _NO_VALUE: Mapping[str, str] = {
     "heart_rate_bpm": "not enough beats",
     "rr_s": "not enough beats",
     "rmssd_ms": "not enough good beats",
     "sdnn_ms": "not enough good beats",
     "respiration_bpm": "cannot be measured now",
+    **dict.fromkeys(_OF_EEG, "not seen for long enough yet"),
 }
 
 
@@ -72,7 +85,7 @@ def vitals_view(vitals: Vitals, received_ns: int) -> View:
     view["received_ms"] = received_ns // 1_000_000
     view["missing"] = {
         name: _STATE_REASON.get(vitals.state, _NO_VALUE[name])
-        for name in _FIELDS
+        for name in _FIELDS[vitals.signal]
         if getattr(vitals, name) is None
     }
     return view
@@ -90,6 +103,17 @@ def rhythm_view(said: Probabilities, received_ns: int, state: SignalState) -> Vi
         "label": label,
         "probability": round(probability, 3),
         "reason": _STATE_REASON.get(state, "") if hidden else "",
+        "time_ms": said.time_ns // 1_000_000,
+        "received_ms": received_ns // 1_000_000,
+    }
+
+
+def seizure_view(said: Probabilities, received_ns: int, state: SignalState) -> View:
+    """The probability of a seizure; what it is of an EEG that cannot be read, nobody knows."""
+    values = dict(zip(said.labels, said.values, strict=True))
+    return {
+        "probability": round(values[Brain.SEIZURE], 3),
+        "reason": signal_reason(state),
         "time_ms": said.time_ns // 1_000_000,
         "received_ms": received_ns // 1_000_000,
     }

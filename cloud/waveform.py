@@ -5,7 +5,7 @@ every n-th sample, counted from the stream's start: the same picture however the
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -14,19 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud import marks
-from cloud.inbound import StreamEvents
+from cloud.inbound import ActiveAlarms, StreamEvents
 from cloud.mailbox import Mailbox
-from cloud.marks import Mark, Opinion, Reading
-from vitalwire.contracts import Chunk, Samples, Signal, Vitals
+from cloud.marks import LeadChange, Mark, Opinion, Reading, Stretch
+from cloud.seizures import Seizures
+from vitalwire.contracts import AlarmEvent, Chunk, Samples, Signal, Vitals
 from vitalwire.dsp import CausalBandpass
+from vitalwire.wire import MAX_CHANNELS
 
 LOW_HZ: Final = 0.5
 HIGH_HZ: Final = 40.0
 MAX_DISPLAY_HZ: Final = 130.0  # one of the common wearables' own rate
-MAX_LEADS: Final = 3
+MAX_LEADS: Final = {Signal.ECG: 3, Signal.EEG: MAX_CHANNELS}
 KEPT_S: Final = 12.0  # for a reader who has just come
 MAX_MARKS: Final = 60  # 300 beats a minute over that time
 MAX_SECONDS: Final = 20  # of what is said once a second: it lags behind the samples
+MAX_CHANGES: Final = 6  # of one lead
 UNIT_PER_COUNT: Final = {Signal.ECG: 0.001, Signal.EEG: 0.1}  # mV, uV
 _FULL_SCALE: Final = 2**31 - 1
 RESTART_S: Final = 10.0  # farther back than this is no late chunk, but a stream begun anew
@@ -59,6 +62,8 @@ class Piece:
     marks: tuple[Mark, ...] = ()
     opinions: tuple[Opinion, ...] = ()
     readings: tuple[Reading, ...] = ()
+    leads: tuple[LeadChange, ...] = ()
+    seizures: tuple[Stretch, ...] | None = None  # all of them; None: no news
     lead_off: int = 0
     injected: bool = False
     kind: str = "wave"
@@ -74,6 +79,8 @@ class Piece:
             "beats": [mark.view() for mark in self.marks],
             "opinions": [opinion.view() for opinion in self.opinions],
             "readings": [reading.view() for reading in self.readings],
+            "leads": [change.view() for change in self.leads],
+            "seizures": self.seizures and [stretch.view() for stretch in self.seizures],
             "lead_off": self.lead_off,
             "injected": self.injected,
         }
@@ -97,6 +104,8 @@ def joined(older: Piece | None, newer: Piece) -> Piece:
             marks=older.marks + newer.marks,
             opinions=older.opinions + newer.opinions,
             readings=older.readings + newer.readings,
+            leads=older.leads + newer.leads,
+            seizures=older.seizures if newer.seizures is None else newer.seizures,
         )
     )
 
@@ -119,7 +128,19 @@ def trimmed(piece: Piece) -> Piece:
         marks=piece.marks[-MAX_MARKS:],
         opinions=piece.opinions[-MAX_SECONDS:],
         readings=piece.readings[-MAX_SECONDS:],
+        leads=_last_changes(piece.leads),
     )
+
+
+def _last_changes(changes: Sequence[LeadChange]) -> tuple[LeadChange, ...]:
+    """The newest few of each lead: one that has not changed for long keeps its state."""
+    counts: Counter[int] = Counter()
+    kept: deque[LeadChange] = deque()
+    for change in reversed(changes):
+        counts[change.lead] += 1
+        if counts[change.lead] <= MAX_CHANGES:
+            kept.appendleft(change)
+    return tuple(kept)
 
 
 @dataclass(slots=True)
@@ -131,6 +152,7 @@ class _Stream:
     step: int
     bandpass: CausalBandpass | None
     expected: int
+    clock: tuple[int, int] | None = None  # a sample and its time in ns
     last: Samples = field(default_factory=lambda: np.zeros((1, 1), np.float32))
 
 
@@ -140,11 +162,12 @@ class Waveforms:
     def __init__(self) -> None:
         self._streams: dict[str, _Stream] = {}
         self._kept: dict[str, Piece] = {}
+        self._seizures = Seizures()
 
     def push(self, chunk: Chunk) -> list[Piece]:
         """Filter a chunk's first leads; nothing for one that comes late or twice."""
         key = f"{chunk.device}/{chunk.signal.value}"
-        leads = chunk.data[:MAX_LEADS]
+        leads = chunk.data[: MAX_LEADS[chunk.signal]]
         stream = self._stream(key, chunk, leads.shape[0])
         late = stream.expected - chunk.first_sample
         if late >= chunk.n_samples:
@@ -165,7 +188,7 @@ class Waveforms:
         return [self._keep(piece)]
 
     def push_events(self, events: StreamEvents) -> list[Piece]:
-        """Beats and the rhythm's probabilities, put at their place on the strip."""
+        """Beats, probabilities and states of leads, put at their place on the strip."""
         found = self._find(f"{events.device}/{events.signal.value}")
         if found is None:
             return []
@@ -173,14 +196,19 @@ class Waveforms:
         beats = [beat for beat in events.beats if beat.stream_id == stream.stream_id]
         said = [
             item for item in events.probabilities
-            if item.stream_id == stream.stream_id and marks.is_rhythm(item)
+            if item.stream_id == stream.stream_id and _SHOWN[events.signal](item)
         ]  # fmt: skip
-        if not beats and not said:
+        changes = [
+            item for item in events.qualities
+            if item.stream_id == stream.stream_id and item.lead < stream.n_leads
+        ]  # fmt: skip
+        if not beats and not said and not changes:
             return []
         piece = replace(
             empty,
             marks=tuple(marks.mark(beat, stream.step) for beat in beats),
             opinions=tuple(marks.opinion(item, stream.step) for item in said),
+            leads=tuple(marks.lead_change(item, stream.step) for item in changes),
         )
         return [self._keep(piece)]
 
@@ -191,7 +219,40 @@ class Waveforms:
             return []
         stream, empty = found
         readings = (marks.reading(vitals, stream.step),)
-        return [self._keep(replace(empty, readings=readings))]
+        stream.clock = (vitals.sample, vitals.time_ns)
+        seizures = self._stretches(stream, vitals.device, vitals.signal)
+        return [self._keep(replace(empty, readings=readings, seizures=seizures))]
+
+    def push_alarms(self, alarms: AlarmEvent | ActiveAlarms) -> list[Piece]:
+        """Seizures as their alarms tell them, once the stream's time is known."""
+        if isinstance(alarms, ActiveAlarms):
+            self._seizures.keep(alarms.device, {event.alarm_id for event in alarms.alarms})
+        for event in alarms.alarms if isinstance(alarms, ActiveAlarms) else (alarms,):
+            self._seizures.take(event)
+        found = self._find(f"{alarms.device}/{Signal.EEG.value}")
+        if found is None:
+            return []
+        stream, empty = found
+        seizures = self._stretches(stream, alarms.device, Signal.EEG)
+        if seizures == self._kept[empty.key].seizures:
+            return []
+        return [self._keep(replace(empty, seizures=seizures))]
+
+    def _stretches(
+        self, stream: _Stream, device: str, signal: Signal
+    ) -> tuple[Stretch, ...] | None:
+        """The seizures on the strip; None as long as its time is not known."""
+        if stream.clock is None:
+            return None
+        sample, time_ns = stream.clock
+
+        def position(ns: int) -> float:
+            return round((sample + (ns - time_ns) * stream.fs / 1e9) / stream.step, 2)
+
+        return tuple(
+            Stretch(position(one.onset_ns), one.end_ns and position(one.end_ns))
+            for one in self._seizures.of(device, signal)
+        )
 
     def recent(self) -> list[Piece]:
         """The last seconds of every strip."""
@@ -202,7 +263,9 @@ class Waveforms:
         stream, kept = self._streams.get(key), self._kept.get(key)
         if stream is None or kept is None:
             return None
-        return stream, replace(kept, runs=(), marks=(), opinions=(), readings=())
+        return stream, replace(
+            kept, runs=(), marks=(), opinions=(), readings=(), leads=(), seizures=None
+        )
 
     def _keep(self, piece: Piece) -> Piece:
         self._kept[piece.key] = joined(self._kept.get(piece.key), piece)
@@ -228,6 +291,10 @@ class Waveforms:
             last=np.zeros((n_leads, 1), np.float32),
         )
         return fresh
+
+
+_SHOWN: Final = {Signal.ECG: marks.is_rhythm, Signal.EEG: marks.is_brain}
+"""What a model says of a signal; other models speak of other things."""
 
 
 def _bandpass(fs: float) -> CausalBandpass | None:

@@ -17,14 +17,17 @@ from vitalwire.contracts import (
     AlarmPhase,
     Beat,
     BeatClass,
+    Brain,
     Chunk,
     Command,
     DeviceInfo,
     DeviceStatus,
     Epoch,
     Event,
+    Evidence,
     Priority,
     Probabilities,
+    Quality,
     Receipt,
     Rhythm,
     Signal,
@@ -114,6 +117,50 @@ def probabilities(
     )
 
 
+def eeg_chunk(
+    data: np.ndarray, first_sample: int, device: str = "bed-1", fs: float = 256.0
+) -> Chunk:
+    """A chunk of an EEG, (n_leads, n_samples) in uV."""
+    return replace(chunk(data, first_sample, device, fs), signal=Signal.EEG)
+
+
+def eeg_vitals(
+    sample: int, good_leads: int, state: SignalState = SignalState.GOOD, time_ns: int = T0_NS
+) -> Vitals:
+    """Vitals of an EEG; without numbers where it cannot be read."""
+    good = state is SignalState.GOOD
+    return Vitals(
+        "bed-1", Signal.EEG, 1, sample, time_ns, state, analysable=0.9, good_leads=good_leads,
+        amplitude_uv=31.6 if good else None, delta_uv2=612.0 if good else None,
+        theta_uv2=120.4 if good else None, alpha_uv2=88.0 if good else None,
+        beta_uv2=40.0 if good else None, gamma_uv2=2.5 if good else None,
+    )  # fmt: skip
+
+
+def lead_state(lead: int, first_sample: int, state: SignalState) -> Quality:
+    return Quality("bed-1", Signal.EEG, 1, lead, first_sample, T0_NS, state)
+
+
+def seizure_probability(sample: int, value: float, time_ns: int = T0_NS) -> Probabilities:
+    """A seizure model's word."""
+    return Probabilities(
+        "bed-1", Signal.EEG, 1, sample, time_ns, tuple(Brain), (1.0 - value, value)
+    )
+
+
+def seizure_alarm(time_ns: int = T0_NS, leads: tuple[float, ...] = (0.1, 0.6, 0.0, 0.3)) -> (
+    AlarmEvent
+):  # fmt: skip
+    """The alarm of a seizure with its evidence, at its start."""
+    event = alarm("s1", kind=AlarmKind.SEIZURE, time_ns=time_ns, message="seizure")
+    evidence: Evidence = {
+        "model": "eeg-seizure", "probability": 0.94, "mean": 0.81,
+        "trace": (0.02, 0.4, 0.9, 0.94), "leads": leads, "strongest": "2, 4, 1",
+        "n_read": 3, "n_leads": 4,
+    }  # fmt: skip
+    return replace(event, signal=Signal.EEG, evidence=evidence)
+
+
 class FakeGateway:
     """Publishes, and keeps the commands that come."""
 
@@ -148,9 +195,11 @@ class FakeGateway:
         topic = topics.gateway_status(self.site, self.name)
         await self.client.publish(topic, body, qos=1, retain=True)
 
-    async def device(self, device: str, status: DeviceStatus, info: DeviceInfo) -> None:
+    async def device(
+        self, device: str, status: DeviceStatus, info: DeviceInfo, signal: Signal = Signal.ECG
+    ) -> None:
         await self._say(device, Leaf.STATUS, status, retain=True)
-        topic = topics.signal_topic(self.site, device, Signal.ECG, Leaf.INFO)
+        topic = topics.signal_topic(self.site, device, signal, Leaf.INFO)
         await self.client.publish(topic, messages.dump(info), qos=1, retain=True)
 
     async def say(self, message: Vitals | Receipt | AlarmEvent) -> None:
@@ -164,8 +213,10 @@ class FakeGateway:
         topic = topics.signal_topic(self.site, piece.device, piece.signal, Leaf.CHUNK)
         await self.client.publish(topic, wire.encode(piece), qos=1)
 
-    async def events(self, device: str, events: Sequence[Event]) -> None:
-        topic = topics.signal_topic(self.site, device, Signal.ECG, Leaf.EVENTS)
+    async def events(
+        self, device: str, events: Sequence[Event], signal: Signal = Signal.ECG
+    ) -> None:
+        topic = topics.signal_topic(self.site, device, signal, Leaf.EVENTS)
         await self.client.publish(topic, b"\n".join(map(messages.dump_event, events)))
 
     async def answer(self, command: Command, accepted: bool = True, reason: str = "") -> None:

@@ -133,7 +133,7 @@ export class AlarmList {
       text(where[1], view.patient ?? "patient not assigned");
       text(where[2], `${CATEGORY_WORD[view.category]}, ${view.priority}`);
       text(message, view.message);
-      setEvidence(proof, view);
+      setEvidence(proof, view, this.store.leads(view));
       show(shown, proof.drawn.hasChildNodes());
       shown.open = chosen ?? (!narrow.matches && this.store.alarms.size <= ROOMY_UP_TO);
       setFlags(flags, flagWords(view, this.store));
@@ -164,11 +164,11 @@ function button(label, className) {
   return node;
 }
 
-function setEvidence(proof, view) {
-  const key = JSON.stringify(view.evidence);
+function setEvidence(proof, view, labels) {
+  const key = JSON.stringify([view.evidence, labels]);
   if (proof.key === key) return;
   proof.key = key;
-  const [facts, drawn] = exhibits(view.evidence, kindName(view.kind));
+  const [facts, drawn] = exhibits(view.evidence, kindName(view.kind), labels);
   proof.facts.replaceChildren(...facts);
   proof.drawn.replaceChildren(...drawn);
 }

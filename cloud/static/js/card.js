@@ -1,10 +1,12 @@
-// One device: state, strip, vitals. Made once, then only its texts change.
+// One device: state, its ECG with strip and vitals, its EEG. Made once, then only texts change.
 
 import { attribute, make, show, text } from "./dom.js";
-import { clock, kindName, number, span, UNKNOWN } from "./format.js";
+import { EegPanel } from "./eeg.js";
+import { clock, kindName, number, span } from "./format.js";
 import { rhythmWords } from "./rhythm.js";
 import { Strip } from "./strip.js";
 import { alarmSymbol } from "./symbols.js";
+import { value, whyMissing } from "./value.js";
 
 const STATES = {
   online: ["●", "Online"],
@@ -22,7 +24,7 @@ const DELAYED_MS = 15_000; // more than two machines' clocks should differ
 export class Card {
   constructor(name) {
     this.name = name;
-    this.signal = null;
+    this.eeg = null; // made when there is one
     this.stateWord = make("span");
     this.stateReason = make("span", "reason");
     this.state = make("span", "state", this.stateWord, this.stateReason);
@@ -39,9 +41,10 @@ export class Card {
     const numbers = make("div", "numbers", this.rate.node,
       make("div", "minor", this.respiration.node, this.rr.node, this.rmssd.node, this.sdnn.node),
       this.age);
+    this.ecg = make("div", "body", make("div", "split", this.#makeStrip(), numbers));
     this.node = make("article", "card",
       make("header", "", make("h3", "", name), this.patient, this.battery, this.state),
-      this.alarm, this.injected, make("div", "body", make("div", "split", this.#makeStrip(), numbers)));
+      this.alarm, this.injected, this.ecg);
     attribute(this.node, "aria-label", `Device ${name}`);
     attribute(this.node, "data-device", name);
   }
@@ -76,7 +79,10 @@ export class Card {
   /** The device's view and its open alarms, the worst first. */
   update(view, alarms) {
     this.view = view;
-    this.signal = view.signals.ecg || view.vitals.ecg ? "ecg" : Object.keys(view.signals)[0];
+    const wears = (signal) => Boolean(view.signals[signal] || view.vitals[signal]);
+    if (wears("eeg")) this.#addEeg();
+    show(this.ecg, wears("ecg") || !this.eeg);
+    this.eeg?.update(view.signals.eeg ?? null, alarms);
     text(this.patient, view.patient ?? "patient not assigned");
     attribute(this.patient, "data-none", view.patient ? null : "");
     text(this.battery, view.battery == null ? "" : `battery ${Math.round(view.battery * 100)} %`);
@@ -85,6 +91,27 @@ export class Card {
     this.faults = view.injected.map(faultName).join("; ");
     this.#showAlarm(alarms);
     this.#labelLead();
+  }
+
+  /** All that moves. */
+  get sweeps() {
+    return this.eeg ? [this.strip, this.eeg.montage] : [this.strip];
+  }
+
+  /** A piece of the waveform of one of its signals. */
+  wave(signal, piece, nowMs) {
+    if (signal === "ecg") this.strip.accept(piece, nowMs);
+    else {
+      this.#addEeg();
+      this.eeg.accept(piece, nowMs);
+    }
+  }
+
+  #addEeg() {
+    if (this.eeg) return;
+    this.eeg = new EegPanel(this.name);
+    this.node.append(this.eeg.node);
+    attribute(this.node, "data-eeg", "");
   }
 
   /** What the gateway said last is no state while nothing comes any more. */
@@ -116,7 +143,7 @@ export class Card {
   }
 
   #labelLead() {
-    const info = this.view?.signals[this.signal];
+    const info = this.view?.signals.ecg;
     const label = info?.leads[this.strip.lead] ?? `lead ${this.strip.lead + 1}`;
     const several = (this.strip.leads?.length ?? 1) > 1;
     text(this.lead, `${label}${several ? " ▸" : ""}`);
@@ -125,7 +152,9 @@ export class Card {
 
   /** Ages pass without any message. `lost`: why nothing on the page is current. */
   tick(nowMs, staleAfterMs, lost) {
-    const vitals = this.view?.vitals[this.signal];
+    // Of two signals the one that was heard of longest ago.
+    const [vitals] = Object.values(this.view?.vitals ?? {})
+      .sort((a, b) => Math.min(a.received_ms, a.time_ms) - Math.min(b.received_ms, b.time_ms));
     const age = vitals ? nowMs - vitals.received_ms : Infinity;
     const delayed = vitals && nowMs - vitals.time_ms > DELAYED_MS;
     const stale = Boolean(lost) || age > staleAfterMs || delayed;
@@ -133,8 +162,12 @@ export class Card {
     attribute(this.node, "data-stale", stale ? "" : null);
     this.#showState(lost ? "unknown" : stale && this.view.state === "online"
       ? (delayed ? "delayed" : "quiet") : this.view.state);
-    this.#numbers(vitals, gone, nowMs);
-    this.#sayRhythm(nowMs, staleAfterMs, lost);
+    const cutOff = lost ? "connection lost" : this.view.state === "offline" ? "offline" : "";
+    this.#numbers(this.view.vitals.ecg, gone, nowMs);
+    this.#sayRhythm(nowMs, staleAfterMs, cutOff);
+    this.eeg?.tick(nowMs, staleAfterMs, {
+      vitals: this.view.vitals.eeg, said: this.view.seizures.eeg, gone, stale, cutOff,
+    });
     text(this.age, !vitals ? "" : stale
       ? delayed && !lost ? `DELAYED: measured ${clock(vitals.time_ms)}`
         : `STALE: ${span(age)} old, of ${clock(vitals.received_ms)}`
@@ -146,17 +179,16 @@ export class Card {
 
   /** A test source says which faults it makes; its chunks say when one alters the signal. */
   #showFaults() {
-    const now = Boolean(this.strip.injected);
+    const now = this.sweeps.some((sweep) => sweep.injected);
     text(this.injected, `INJECTED TEST FAULT${now ? " NOW" : "S FROM THIS SOURCE"}: ${this.faults}`);
     attribute(this.injected, "data-now", now ? "" : null);
   }
 
   /** Nothing where no model has ever spoken; never a rhythm that is not of now. */
-  #sayRhythm(nowMs, staleAfterMs, lost) {
-    const said = this.view?.rhythms?.[this.signal];
+  #sayRhythm(nowMs, staleAfterMs, cutOff) {
+    const said = this.view.rhythms.ecg;
     show(this.saying, Boolean(said));
     if (!said) return;
-    const cutOff = lost ? "connection lost" : this.view.state === "offline" ? "offline" : "";
     const { words, known, urgent } = rhythmWords(said, nowMs, staleAfterMs, cutOff);
     text(this.rhythm, words);
     attribute(this.rhythm, "data-known", known ? "" : null);
@@ -164,11 +196,9 @@ export class Card {
   }
 
   #numbers(vitals, gone, nowMs) {
-    const reason = this.view?.state === "offline" ? `offline: ${this.view.reason}`
-      : !vitals ? "no vitals yet"
-        : `none for ${span(nowMs - vitals.received_ms)}`;
-    const shown = vitals && !gone ? vitals : { missing: {} };
-    const why = (name) => (vitals && !gone ? shown.missing[name] : reason) ?? "";
+    const offline = this.view.state === "offline" ? `offline: ${this.view.reason}` : "";
+    const shown = vitals && !gone ? vitals : {};
+    const why = (name) => whyMissing(name, vitals, gone, nowMs, offline);
     const rrMs = shown.rr_s == null ? null : shown.rr_s * 1000;
     this.rate.set(number(shown.heart_rate_bpm), why("heart_rate_bpm"));
     // What is written below the rate already is not written four times more.
@@ -190,20 +220,4 @@ function faultName(fault) {
   const [name, details] = fault.split(/:(.*)/s);
   const words = FAULTS[name] ?? name.replaceAll("_", " ");
   return details ? `${words} (${details.replaceAll("=", " ").replaceAll(",", ", ")})` : words;
-}
-
-function value(name, unit, className = "") {
-  const shown = make("span", "value", UNKNOWN);
-  const why = make("span", "why");
-  const label = make("span", "name", name);
-  const node = make("div", `number ${className}`, label, shown, make("span", "unit", unit), why);
-  return {
-    node,
-    set(number, reason) {
-      text(shown, number);
-      text(why, number === UNKNOWN ? reason : "");
-      attribute(node, "data-none", number === UNKNOWN ? "" : null);
-      attribute(node, "title", number === UNKNOWN && reason ? `${name}: ${reason}` : null);
-    },
-  };
 }

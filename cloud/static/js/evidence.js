@@ -4,22 +4,30 @@
 import { BEAT_CLASSES, WINDOW_S } from "./beats.js";
 import { make, svg } from "./dom.js";
 import { fact, named, number, percent, UNKNOWN } from "./format.js";
+import { isContribution, leadName, strongest } from "./seizure.js";
 
 const HIDDEN = new Set(["injected"]); // said by a label of its own
 const TOLD_AS_SHARE = new Set(["mean"]); // of a probability, where its trace stands beside it
+const TOLD_BY_LEADS = new Set(["strongest", "n_read", "n_leads"]); // where leads are drawn
+const LEAD_ROWS = 6;
+const LEADS_S = 10; // over which the gateway takes the mean
 const WIDTH = 240; // of a drawing, in its own units
 const HEIGHT = 40;
 
-/** The facts of an alarm as [short lines, drawings]; `subject` is the alarm's name. */
-export function exhibits(fields, subject) {
+/** The facts of an alarm as [short lines, drawings]; `subject` is the alarm's name, `labels` are
+ *  those of its signal's leads. */
+export function exhibits(fields, subject, labels) {
   const entries = Object.entries(fields).filter(([name]) => !HIDDEN.has(name));
-  const rows = entries.filter(([, value]) => isRow(value));
+  const leads = entries.filter(([name, value]) => isContribution(name, value));
+  const rows = entries.filter(([name, value]) => isRow(value) && !isContribution(name, value));
   const letters = entries.filter(([name, value]) => isLetters(name, value));
-  const rest = entries.filter((entry) => !rows.includes(entry) && !letters.includes(entry));
+  const rest = entries.filter((entry) => ![...rows, ...letters, ...leads].includes(entry)
+    && !(leads.length && TOLD_BY_LEADS.has(entry[0])));
   const facts = rest.map(([name, value]) => (rows.length && TOLD_AS_SHARE.has(name)
     ? `${named(name).name} ${percent(value)}`
     : fact(name, Array.isArray(value) ? value.join(", ") || UNKNOWN : value)));
   const drawn = [
+    ...leads.map(([, value]) => leadRows(value, labels, fields.n_read)),
     ...letters.map(([name, value]) => beatRow(name, value)),
     ...rows.map(([name, value]) => (name === "activation" ? bars(value) : curve(name, value, subject))),
   ];
@@ -27,8 +35,8 @@ export function exhibits(fields, subject) {
 }
 
 /** The same, folded, for a list; null where there is nothing to tell. */
-export function folded(fields, subject) {
-  const [facts, drawn] = exhibits(fields, subject);
+export function folded(fields, subject, labels) {
+  const [facts, drawn] = exhibits(fields, subject, labels);
   if (!facts.length && !drawn.length) return null;
   return make("details", "proof", make("summary", "", "What it rested on"),
     make("ul", "evidence", ...facts), make("div", "exhibits", ...drawn));
@@ -53,6 +61,23 @@ function beatRow(name, value) {
     .map(([count, words]) => `${count} ${words}`);
   return exhibit(named(name).name, counts.join(", "),
     make("span", "letters", ...letters.map((letter) => make("b", `beat-${letter}`, letter))));
+}
+
+/** What each lead spoke for a seizure, the strongest first. */
+function leadRows(values, labels, read) {
+  const first = strongest(values, LEAD_ROWS);
+  const most = Math.max(...values);
+  const bar = (lead) => {
+    const ink = make("i", "lead-bar");
+    ink.style.setProperty("width", `${((100 * values[lead]) / most).toFixed(0)}%`);
+    return make("li", "", make("b", "", leadName(labels, lead)), make("span", "lead-track", ink));
+  };
+  const rest = values.length - first.length;
+  const able = typeof read === "number" ? `, ${read} of ${values.length} could be read` : "";
+  return exhibit("Leads that spoke for it", `over ${LEADS_S} s${able}`,
+    make("ul", "lead-rows", ...first.map(bar)),
+    make("span", "ends", make("i", "", !first.length ? "none above another"
+      : rest ? `${rest} more leads less, or not at all` : "")));
 }
 
 /** What spoke for the class of a beat, over its window. */

@@ -46,6 +46,7 @@ const KINDS = {
   atrial_fibrillation: "Atrial fibrillation",
   bigeminy: "Bigeminy",
   trigeminy: "Trigeminy",
+  seizure: "Seizure",
   device_silent: "Device silent",
   lead_off: "Lead off",
   poor_signal: "Poor signal",

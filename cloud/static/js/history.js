@@ -20,7 +20,7 @@ export function setUpHistory(store) {
       text($("history-note"), "The history cannot be read now.");
       return;
     }
-    rows.append(...page.map((alarm) => row(alarm, store.now(), store.alarms.has(alarm.alarm_id))));
+    rows.append(...page.map((alarm) => row(alarm, store)));
     before = page.at(-1)?.declared_ms ?? before;
     $("history-more").hidden = page.length < PAGE;
     text($("history-note"), rows.children.length ? "" : "No alarm so far.");
@@ -37,13 +37,15 @@ export function setUpHistory(store) {
   return open;
 }
 
-function row(alarm, now, open) {
+function row(alarm, store) {
+  const now = store.now();
+  const open = store.alarms.has(alarm.alarm_id);
   // Open in the book, closed at the gateway: its end came while the feed was away.
   const ended = alarm.active ? (open ? "active" : "end not seen here")
     : alarm.ended_ms ? when(alarm.ended_ms, now) : "ended";
   const kind = make("td", "", make("strong", "", kindName(alarm.kind)), make("small", "", alarm.message));
   if (alarm.evidence.injected) kind.append(make("span", "flag test", "INJECTED TEST FAULT"));
-  const proof = folded(alarm.evidence, kindName(alarm.kind));
+  const proof = folded(alarm.evidence, kindName(alarm.kind), store.leads(alarm));
   if (proof) kind.append(proof);
   return make("tr", "",
     make("td", "nowrap", when(alarm.onset_ms, now)),

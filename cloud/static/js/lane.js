@@ -1,5 +1,5 @@
-// The lane under a strip: what the rhythm model says of the same seconds, stacked from the
-// bottom by its probability. Normal is the empty ground; what nobody could analyse is hatched.
+// The lane under a strip: what a model says of the same seconds, stacked from the bottom by
+// its probability. Normal is the empty ground; what nobody could analyse is hatched.
 //
 // `axis` is the strip's time axis: `spans(from, to)` gives the pieces [x0, x1, from, to] of a
 // stretch of samples on the screen, in whole device pixels: two, where it passes the right edge.
@@ -18,8 +18,10 @@ export const STACK = [
 ];
 
 export class Lane {
-  constructor(canvas) {
+  /** @param stack what is drawn, from the bottom */
+  constructor(canvas, stack = STACK) {
     this.canvas = canvas;
+    this.stack = stack;
     this.used = false;
     this.begin(1);
   }
@@ -59,7 +61,7 @@ export class Lane {
   /** Colours may have changed. */
   recolour(ink, rem) {
     this.rem = rem;
-    const names = STACK.flatMap((part) => [part.ink, `--on${part.ink.slice(1)}`]);
+    const names = this.stack.flatMap((part) => [part.ink, `--on${part.ink.slice(1)}`]);
     this.ink = Object.fromEntries(["--dim", "--sans", ...names].map((name) => [name, ink(name)]));
     this.hatch = this.#hatching(6);
   }
@@ -156,7 +158,7 @@ export class Lane {
 
   #stack(axis, values, from, to) {
     let y = this.height;
-    for (const part of STACK) {
+    for (const part of this.stack) {
       const tall = (values[part.label] ?? 0) * this.height;
       y -= tall;
       this.context.fillStyle = this.ink[part.ink];
@@ -166,17 +168,17 @@ export class Lane {
 
   /** The word of the likeliest on its own colour, in its first second and in every other. */
   #name(axis, item, from, to) {
-    const part = likeliest(item);
+    const part = this.#likeliest(item);
     const spans = axis.spans(from, to);
     if (!part || spans.length !== 1) return;
     const before = this.opinions[this.opinions.indexOf(item) - 1];
-    if (before && likeliest(before) === part && Math.round(item.at / this.fs) % 2) return;
+    if (before && this.#likeliest(before) === part && Math.round(item.at / this.fs) % 2) return;
     const { context } = this;
     const size = Math.min(Math.max(this.rem * 0.8, this.height * 0.3), this.height * 0.72);
     context.font = `700 ${size}px ${this.ink["--sans"]}`;
     const [x0, x1] = spans[0];
     if (context.measureText(part.short).width + 6 > x1 - x0) return;
-    const below = STACK.slice(0, STACK.indexOf(part))
+    const below = this.stack.slice(0, this.stack.indexOf(part))
       .reduce((sum, lower) => sum + (item.values[lower.label] ?? 0), 0);
     const middle = this.height * (1 - below - item.values[part.label] / 2);
     const y = Math.min(this.height - size * 0.55, Math.max(size * 0.55, middle));
@@ -188,6 +190,10 @@ export class Lane {
     context.strokeText(part.short, (x0 + x1) / 2, y);
     context.fillStyle = this.ink[`--on${part.ink.slice(1)}`];
     context.fillText(part.short, (x0 + x1) / 2, y);
+  }
+
+  #likeliest(item) {
+    return this.stack.find((part) => (item.values[part.label] ?? 0) >= NAMED_FROM);
   }
 
   #hatching(size) {
@@ -206,10 +212,6 @@ export class Lane {
     pattern.setTransform(new DOMMatrix().scale(1 / this.ratio));
     return pattern;
   }
-}
-
-function likeliest(item) {
-  return STACK.find((part) => (item.values[part.label] ?? 0) >= NAMED_FROM);
 }
 
 /** Put an item at its place; false where one stands there already. */

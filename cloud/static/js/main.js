@@ -9,6 +9,7 @@ import { setUpHistory } from "./history.js";
 import { setUpKeys } from "./keys.js";
 import { post, status, Stream } from "./net.js";
 import { laneLegend } from "./rhythm.js";
+import { brainLegend } from "./seizure.js";
 import { setUpName, setUpTheme } from "./settings.js";
 import { Sound } from "./sound.js";
 import { Store } from "./store.js";
@@ -37,6 +38,7 @@ store.listen((what) => {
   if (what.alarm) announce.alarm(what.alarm, what.before);
   if (what.snapshot) {
     text($("site"), store.link.site);
+    ward.update(); // a strip that has no card yet would be lost, and what is known of its leads
     if (!document.hidden) waves.open();
   }
   if (dirty) return;
@@ -69,7 +71,9 @@ function tick() {
   text($("live").lastElementChild, store.lostFor() ? "lost" : !store.everHeard ? "connecting"
     : store.link.connected ? "live" : "no broker");
   attribute($("live"), "data-state", store.everHeard && !lost ? "live" : "lost");
-  show($("lane-legend"), [...store.devices.values()].some((device) => Object.keys(device.rhythms).length));
+  const said = (models) => [...store.devices.values()].some((device) => Object.keys(device[models]).length);
+  show($("lane-legend"), said("rhythms"));
+  show($("brain-legend"), said("seizures"));
   const online = [...ward.cards.values()].filter((card) => card.analysed).length;
   text($("summary"), store.everHeard && !lost ? `${online} of ${ward.cards.size} devices analysed` : "");
   title(calling, wrong);
@@ -122,6 +126,7 @@ for (const category of Object.keys(CATEGORY_WORD)) {
   }
 }
 $("lane-legend").append(...laneLegend());
+$("brain-legend").append(...brainLegend());
 const nextTheme = setUpTheme(() => ward.strips().forEach((strip) => strip.repaint()));
 const openHistory = setUpHistory(store);
 $("help-open").addEventListener("click", openHelp);

@@ -9,15 +9,20 @@ const LIKELY = 0.5;
 const WORDS = { normal: "sinus or normal", noise: "cannot tell (noise)" };
 for (const part of STACK) WORDS[part.label] ??= part.words;
 
-/** `said`: of the device's view; `cutOff`: why nothing is of now. Gives {words, known, urgent}. */
-export function rhythmWords(said, nowMs, staleAfterMs, cutOff) {
-  const age = nowMs - said.received_ms;
+/** What stands for a model's word that is not of now, or of no good signal; else null. */
+export function unknownBecause(said, nowMs, staleAfterMs, cutOff) {
   const unknown = (why, word = "not known") => (
     { words: `${word} (${why})`, known: false, urgent: false });
   if (cutOff) return unknown(cutOff);
-  if (age > staleAfterMs) return unknown("no answer");
+  if (nowMs - said.received_ms > staleAfterMs) return unknown("no answer");
   if (nowMs - said.time_ms > DELAYED_MS) return unknown("delayed");
-  if (said.reason) return unknown(said.reason, "cannot tell");
+  return said.reason ? unknown(said.reason, "cannot tell") : null;
+}
+
+/** `said`: of the device's view; `cutOff`: why nothing is of now. Gives {words, known, urgent}. */
+export function rhythmWords(said, nowMs, staleAfterMs, cutOff) {
+  const unknown = unknownBecause(said, nowMs, staleAfterMs, cutOff);
+  if (unknown) return unknown;
   const perhaps = said.probability < LIKELY ? "perhaps " : "";
   return {
     words: `${perhaps}${WORDS[said.label]} ${percent(said.probability)}`,

@@ -74,6 +74,11 @@ export class Store {
       || (a.alarm_id < b.alarm_id ? -1 : 1));
   }
 
+  /** The labels of the leads of an alarm's signal. */
+  leads(alarm) {
+    return this.devices.get(alarm.device)?.signals[alarm.signal]?.leads ?? [];
+  }
+
   snoozed(alarm) {
     return alarm.snoozed_until_ms != null && alarm.snoozed_until_ms > this.now();
   }

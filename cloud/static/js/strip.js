@@ -1,7 +1,6 @@
 // One live strip: a sweep at 25 mm/s over a 1 mV grid, beats marked by their class letter.
 //
-// Samples come in bursts; a playhead moves evenly behind them, and speeds up or slows down a
-// little to keep a steady distance. Only what is new is drawn: 24 strips on a wall stay cheap.
+// Only what is new is drawn: 24 strips on a wall stay cheap.
 
 import { Axis, MM_PER_S } from "./axis.js";
 import { Beats, drawLetter } from "./beats.js";
@@ -9,6 +8,7 @@ import { attribute, show, text } from "./dom.js";
 import { clock } from "./format.js";
 import { drawGrid, fitGain, screenMm } from "./grid.js";
 import { Lane } from "./lane.js";
+import { Playhead } from "./playhead.js";
 import { Samples } from "./samples.js";
 
 const MM_PER_REM = 4.23; // one mm is 3.78 px at 16 px a rem: life size on a common screen
@@ -47,10 +47,7 @@ export class Strip {
     if (burst === 0) return;
     this.heardAt = performance.now();
     this.heardMs = nowMs;
-    const wanted = Math.min(3, Math.max(0.5, (1.5 * burst) / this.fs)) * this.fs;
-    if (burst < 5 * this.fs) this.distance += 0.1 * (wanted - this.distance);
-    if (this.playhead == null) {
-      this.playhead = Math.max(this.samples.first, this.samples.end - this.distance);
+    if (this.playhead.take(burst, this.samples)) {
       this.#fitGain();
       this.redraw();
     }
@@ -99,12 +96,12 @@ export class Strip {
   frame(now) {
     const silent = now - this.heardAt > SILENT_MS;
     this.#overlay(silent);
-    if (this.playhead == null || !this.width) return;
+    if (this.playhead?.at == null || !this.width) return;
     if (reducedMotion.matches && now - this.steppedAt < 1000) return;
     const elapsed = Math.min(1.2, (now - (this.steppedAt || now)) / 1000);
     this.steppedAt = now;
     if (now - this.gainAt > 3000 && this.#fitGain()) this.redraw();
-    this.#advance(elapsed);
+    this.playhead.advance(elapsed, this.samples.end);
     this.#draw();
   }
 
@@ -116,9 +113,8 @@ export class Strip {
     this.beats.begin(piece.fs);
     this.lane.begin(piece.fs);
     this.#setAxis();
-    this.playhead = null;
+    this.playhead = new Playhead(piece.fs);
     this.drawnTo = null;
-    this.distance = piece.fs; // until the rhythm of the bursts is known
     this.gain = null;
     this.clear();
   }
@@ -129,16 +125,6 @@ export class Strip {
     const [from, to] = beat.activation ? stretch
       : [beat.at - this.#reach(), beat.at + this.#reach()];
     if (from < this.drawnTo) this.#repaint(from, to);
-  }
-
-  #advance(elapsed) {
-    const behind = (this.samples.end - this.playhead - this.distance) / this.distance;
-    // Within half the distance the sweep looks even; beyond it catches up, a replay at many
-    // times its speed included.
-    const rate = 1 + (Math.abs(behind) < 0.5 ? 0.1 * behind : 0.5 * behind);
-    this.playhead += this.fs * elapsed * Math.max(0, rate);
-    this.playhead = Math.min(this.playhead, this.samples.end);
-    if (this.samples.end - this.playhead > 6 * this.fs) this.playhead = this.samples.end - this.distance;
   }
 
   #setAxis() {
@@ -157,15 +143,15 @@ export class Strip {
 
   /** All of the window anew. */
   redraw() {
-    if (this.playhead == null || !this.width || !this.gain) return;
+    if (this.playhead?.at == null || !this.width || !this.gain) return;
     this.clear();
-    this.drawnTo = Math.floor(this.playhead);
+    this.drawnTo = Math.floor(this.playhead.at);
     this.#repaint(-Infinity, Infinity);
     this.#paintLane(-Infinity, Infinity);
   }
 
   #draw() {
-    const to = Math.floor(this.playhead);
+    const to = Math.floor(this.playhead.at);
     const from = this.drawnTo;
     const { window, gap } = this.axis;
     if (from == null || !this.gain || to - from >= window - gap) {

@@ -6,6 +6,7 @@ import { Card } from "./card.js";
 const MIN_WIDTH_REM = 20;
 const MIN_HEIGHT_REM = 8.6;
 const MAX_HEIGHT_REM = 34;
+const EEG_HEIGHT_REM = 16; // of a card with lanes
 const STACKED_HEIGHT_REM = 11.5;
 const LIKED_RATIO = 2.6; // width to height
 
@@ -19,13 +20,12 @@ export class Ward {
   }
 
   strips() {
-    return [...this.cards.values()].map((card) => card.strip);
+    return [...this.cards.values()].flatMap((card) => card.sweeps);
   }
 
   wave(piece) {
     const [device, signal] = piece.key.split("/");
-    const card = this.cards.get(device);
-    if (card && signal === (card.signal ?? signal)) card.strip.accept(piece, this.store.now());
+    this.cards.get(device)?.wave(signal, piece, this.store.now());
   }
 
   update() {
@@ -34,6 +34,7 @@ export class Ward {
     const names = wearing.map((device) => device.device).sort((a, b) =>
       a.localeCompare(b, undefined, { numeric: true }));
     let changed = false;
+    const lanesBefore = this.#lanes();
     for (const name of names) {
       if (!this.cards.has(name)) {
         this.cards.set(name, new Card(name));
@@ -48,9 +49,12 @@ export class Ward {
         changed = true;
       }
     }
-    if (!changed) return;
-    arrange(this.box, names.map((name) => this.cards.get(name).node));
-    this.layout();
+    if (changed) arrange(this.box, names.map((name) => this.cards.get(name).node));
+    if (changed || this.#lanes() !== lanesBefore) this.layout();
+  }
+
+  #lanes() {
+    return [...this.cards.values()].filter((card) => card.eeg).length;
   }
 
   tick(lost) {
@@ -67,9 +71,10 @@ export class Ward {
     const most = Math.max(1, Math.min(n, Math.floor(width / (MIN_WIDTH_REM * rem))));
     const stacked = matchMedia("(max-width: 900px)").matches; // the page scrolls: no fixed room
     const room = stacked ? Infinity : $("ward").clientHeight;
-    const columns = stacked ? most : bestColumns(n, most, width, room, MIN_HEIGHT_REM * rem);
+    const least = (this.#lanes() ? EEG_HEIGHT_REM : MIN_HEIGHT_REM) * rem;
+    const columns = stacked ? most : bestColumns(n, most, width, room, least);
     const height = stacked ? (n <= 2 ? 2 : 1) * STACKED_HEIGHT_REM * rem
-      : Math.max(MIN_HEIGHT_REM * rem, Math.min(room / Math.ceil(n / columns), (n === 1 ? 99 : MAX_HEIGHT_REM) * rem));
+      : Math.max(least, Math.min(room / Math.ceil(n / columns), (n === 1 ? 99 : MAX_HEIGHT_REM) * rem));
     this.box.style.setProperty("--columns", columns);
     this.box.style.setProperty("--row", `${Math.floor(height)}px`);
   }

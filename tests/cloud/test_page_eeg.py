@@ -1,0 +1,181 @@
+"""What the page draws of an EEG, in a real browser on a real broker."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.cloud.conftest import StartFeed
+from tests.cloud.fake_gateway import (
+    eeg_chunk,
+    eeg_vitals,
+    lead_state,
+    seizure_alarm,
+    seizure_probability,
+    vitals,
+)
+from tests.cloud.test_page import Stage, stage_on
+from tests.cloud.test_page_rhythm import COLUMNS, soon_ns
+from tests.servers import Mosquitto
+from vitalwire.contracts import DeviceInfo, DeviceStatus, Signal, SignalState
+
+FS = 256
+SECONDS = 5
+LABELS = ("F7-T7", "T7-P7", "FP1-F7", "CZ-PZ")
+SIZES = [(390, 844), (1024, 768), (1440, 900)]
+
+
+@pytest.fixture
+async def stage(
+    start_feed: StartFeed, own_mosquitto: Mosquitto, browser: Browser
+) -> AsyncIterator[Stage]:
+    # Numbers stay current for the length of a test, on a slow machine too.
+    async with stage_on(start_feed, own_mosquitto, browser, stale_after_s=120) as stage:
+        stage.page.set_default_timeout(90_000)
+        yield stage
+        assert stage.errors == []
+
+
+async def play(stage: Stage, labels: tuple[str, ...] = LABELS, seizure: bool = True) -> None:
+    """An EEG; a flat lead, one that is off; a seizure in its last seconds, with its alarm."""
+    gateway, now_ns = stage.gateway, soon_ns(stage)
+    info = DeviceInfo(labels, FS, "uV", 0.2)
+    await gateway.device("bed-1", DeviceStatus(True), info, Signal.EEG)
+    n = SECONDS * FS
+    data = 30 * np.sin(np.arange(n) / 9 + np.arange(len(labels))[:, None])
+    for first in range(0, n, 64):
+        await gateway.chunk(eeg_chunk(data[:, first : first + 64], first))
+    states = [lead_state(0, 0, SignalState.GOOD), lead_state(1, FS, SignalState.FLAT)]
+    states.append(lead_state(len(labels) - 1, FS, SignalState.LEAD_OFF))
+    said = [
+        seizure_probability((i + 1) * FS, 0.94 if seizure and i > 2 else 0.0, now_ns)
+        for i in range(SECONDS)
+    ]
+    await gateway.events("bed-1", [*states, *said], Signal.EEG)
+    await gateway.say(eeg_vitals(n, len(labels) - 2, time_ns=now_ns))
+    if seizure:
+        await gateway.say(seizure_alarm(now_ns - 2 * 10**9))
+
+
+async def test_lanes_their_marks_and_their_numbers(stage: Stage) -> None:
+    await play(stage, seizure=False)
+    card = stage.page.locator("[data-device='bed-1']")
+    await expect(card.locator(".lead-label b")).to_have_text(list(LABELS))
+    await expect(card.locator(".lead-label i")).to_have_text(["", "– flat", "", "◇ off"])
+    await expect(card.locator(".eeg .rate .value")).to_have_text("32")
+    await expect(card.locator(".eeg .minor .value")).to_have_text(
+        ["2/4", "612", "120", "88", "40", "2.5"]
+    )
+    await expect(card.locator(".seizure-words")).to_have_text("probability < 1 %")
+    await expect(card.locator(".rate:visible")).to_have_count(1)  # no ECG, no heart rate
+    await expect(card.locator(".gain:visible")).to_contain_text("µV lane to lane")
+
+
+async def test_a_lead_that_cannot_be_read_is_dim_and_one_that_is_off_not_drawn(
+    stage: Stage,
+) -> None:
+    await play(stage, seizure=False)
+    dim = ["canvas.lanes", "--unread"]
+    await stage.page.wait_for_function(f"(args) => ({COLUMNS})(args).length > 100", arg=dim)
+    ink = """() => {
+      const canvas = document.querySelector("canvas.lanes");
+      const { width, height } = canvas;
+      const from = Math.round(height * 0.78);
+      const { data } = canvas.getContext("2d").getImageData(0, from, width, height - from);
+      const columns = new Set();
+      for (let i = 3; i < data.length; i += 4) if (data[i]) columns.add(((i - 3) / 4) % width);
+      return [columns.size, width];
+    }"""
+    # The last lane is of the lead that is off from the first second on.
+    drawn, width = await stage.page.evaluate(ink)
+    assert drawn <= 0.13 * width
+
+
+async def test_a_seizure_is_shaded_and_its_leads_are_named(stage: Stage) -> None:
+    await play(stage)
+    card, item = stage.page.locator("[data-device='bed-1']"), stage.page.locator(".alarm")
+    await expect(card.locator(".seizure-words[data-urgent]")).to_have_text("probability 94 %")
+    await expect(card.locator(".lead-label[data-strong] b")).to_have_text(
+        ["F7-T7", "T7-P7", "CZ-PZ"]
+    )
+    await expect(card.locator(".basis")).to_contain_text("most on T7-P7, CZ-PZ, F7-T7")
+    await expect(item.locator(".kind")).to_have_text("Seizure")
+    await expect(item.locator(".lead-rows b")).to_have_text(["T7-P7", "CZ-PZ", "F7-T7"])
+    await expect(item.locator(".exhibit").first).to_contain_text("3 of 4 could be read")
+    await expect(item.locator(".exhibit").nth(1)).to_contain_text(
+        "Seizure: probability last 94 %"
+    )
+    await expect(item.locator(".evidence li")).to_have_text(
+        ["Model eeg-seizure", "Probability 94 %", "Mean 81 %"]
+    )
+    shaded, lane = ["canvas.lanes", "--seizure"], ["canvas.seizure-lane", "--seizure"]
+    await stage.page.wait_for_function(
+        f"([a, b]) => [a, b].every((one) => ({COLUMNS})(one).length > 60)", arg=[shaded, lane]
+    )
+    bar = await stage.page.evaluate(COLUMNS, shaded)
+    said = await stage.page.evaluate(COLUMNS, lane)
+    second = (await stage.page.evaluate("document.querySelector('canvas.lanes').width")) / 10
+    assert abs(bar[0] - 3 * second) < 0.1 * second  # from the onset: 2 s before the end of 5 s
+    assert abs(said[0] - 3 * second) < 0.6 * second  # an answer is of the second before it
+
+
+async def test_too_few_leads_cannot_be_analysed_in_words_and_no_number_is_left(
+    stage: Stage,
+) -> None:
+    await play(stage)
+    poor = eeg_vitals(SECONDS * FS, 1, SignalState.POOR, soon_ns(stage))
+    await stage.gateway.say(poor)
+    card = stage.page.locator("[data-device='bed-1']")
+    await expect(card.locator(".state")).to_contain_text("Cannot analyse")
+    await expect(card.locator(".state")).to_contain_text("1 of 4 leads can be read")
+    await expect(card.locator(".eeg .rate .value")).to_have_text("--")
+    await expect(card.locator(".eeg .rate .why")).to_have_text("poor signal")
+    await expect(card.locator(".eeg .minor .value")).to_have_text(["1/4", *["--"] * 5])
+    await expect(card.locator(".seizure-words")).to_have_text("cannot tell (poor signal)")
+
+
+async def test_an_ecg_and_an_eeg_stand_on_one_card(stage: Stage) -> None:
+    await play(stage, seizure=False)
+    await stage.gateway.say(replace(vitals(), time_ns=soon_ns(stage)))
+    card = stage.page.locator("[data-device='bed-1']")
+    await expect(card.locator(".rate:visible .value")).to_have_text(["72", "32"])
+    await expect(card.locator("canvas.trace")).to_be_visible()
+    await expect(card.locator("canvas.lanes")).to_be_visible()
+
+
+@pytest.mark.parametrize("n_leads", [1, 32])
+async def test_lanes_have_room_and_nothing_lies_over_anything(
+    stage: Stage, n_leads: int
+) -> None:
+    await play(stage, tuple(f"E{i + 1}" for i in range(n_leads)))
+    page = stage.page
+    for width, height in SIZES:
+        await page.set_viewport_size({"width": width, "height": height})
+        seen = set()
+        for _ in range(n_leads):
+            await expect(page.locator(".lead-label").first).not_to_be_empty()
+            seen |= set(await page.locator(".lead-label b").all_text_contents()) - {""}
+            if len(seen) == n_leads:
+                break
+            await page.locator(".montage .lead").click()
+        assert len(seen) == n_leads
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert await page.evaluate(
+            """() => {
+              const parts = [".montage-head", ".lead-labels", ".montage .plot", ".seizure-lane",
+                ".montage .saying", ".eeg .numbers", ".card header", ".card-alarm"];
+              const box = (part) => document.querySelector(part).getBoundingClientRect();
+              const boxes = parts.map(box);
+              const over = [];
+              boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b, j) => {
+                const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+                const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+                if (wide > 1 && tall > 1) over.push([parts[i], parts[i + 1 + j]]);
+              }));
+              const low = [...document.querySelectorAll(".lead-label")]
+                .filter((one) => one.clientHeight < 11).length;
+              return [over, low];
+            }"""
+        ) == [[], 0]
