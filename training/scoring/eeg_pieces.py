@@ -95,7 +95,7 @@ def pieces_of(heard: Heard) -> list[Piece]:
 
 
 def seizures(pieces: Sequence[Piece]) -> dict[str, Any]:
-    """How many of the annotated seizures an alarm began in, of the lead-in's nothing."""
+    """How many there are, and in how many an alarm began and did not just go on."""
     spans = [(piece, one) for piece in pieces for one in piece.recording.seizures]
     began = sum(
         any(onset <= start < end + AFTER_S for start, _ in piece.alarms)

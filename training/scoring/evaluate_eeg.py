@@ -21,14 +21,12 @@ from training.scoring.eeg_listeners import Listener
 from training.scoring.eeg_pieces import Piece, pieces_of
 from training.scoring.eeg_streams import streams_of
 from training.scoring.jobs import Skipped, nothing_scored
-from training.scoring.szcore_figures import summarise
+from training.scoring.szcore_figures import FIGURES, summarise
 from training.scoring.szcore_score import LEAST_S
 from vitalwire.errors import InputError
 
 Track = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """`with track("scoring", 46) as advance:` shows how far it is."""
-
-SAMPLES = ("sensitivity", "precision", "f1", "false_per_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +160,12 @@ def _top_level(figures: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {
         f"{of}.{name}": figures[of]["mean"][name]
         for of in ("events", "samples")
-        for name in SAMPLES
+        for name in FIGURES
     }
     pooled = figures["events"]["pooled"]
     return {
         **flat,
+        **{f"events.pooled.{name}": pooled[name] for name in FIGURES},
         "delay_p50_s": figures["delay"]["median_s"],
         "delay_p95_s": figures["delay"]["p95_s"],
         "seizures.n": pooled["reference"],

@@ -45,6 +45,7 @@ svg { width: 100%; height: 8rem; background: #fff8; border: 1px solid var(--line
 .labels i { display: block; font-style: normal; font-size: .625rem; opacity: .75; }
 .labels .wrong b { color: var(--told); }
 svg.reliability { width: 15rem; height: 15rem; }
+svg.eeg { height: 14rem; }
 svg text { font-size: 10px; fill: currentColor; }
 polyline { fill: none; stroke: currentColor; stroke-width: 1.2;
   vector-effect: non-scaling-stroke; }

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.training.made_seizures import SEIZURE_TOML
 from tests.training.scoring.made_brains import published
 from tests.vitalwire.recordings.mirror import Mirror
 from vitalwire.cli import app
@@ -23,11 +24,18 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_from_the_download_to_the_report(tmp_path: Path, checkout: Path) -> None:
+@pytest.fixture
+def recordings(tmp_path: Path, checkout: Path) -> Path:
+    """CHB-MIT, downloaded."""
     with Mirror("chbmit", "1.0.0", published(tmp_path / "server")) as mirror:
         words = ["data", "fetch", "chbmit", "--base-url", mirror.url, "--to", "recordings"]
         fetched = runner.invoke(app, words)
     assert fetched.exit_code == 0, fetched.output
+    return checkout / "recordings"
+
+
+@pytest.mark.usefixtures("recordings")
+def test_from_the_download_to_the_report(checkout: Path) -> None:
     words = ["evaluate", "eeg-seizure", "--data", "recordings", "--floor", "line-length"]
     done = runner.invoke(app, [*words, "--report", "eeg.html", "--results", "--json"])
     assert done.exit_code == 0, done.output
@@ -42,6 +50,33 @@ def test_from_the_download_to_the_report(tmp_path: Path, checkout: Path) -> None
     assert "2 seizures of 2 patients" in (checkout / "eeg.html").read_text()
     assert "--floor line-length --results" in (checkout / "docs" / "results.md").read_text()
     assert "Data: " in done.stderr
+
+
+@pytest.mark.usefixtures("recordings")
+def test_from_the_download_to_models_and_their_report(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.eeg_folds.LEAST_FOLDS", 2)
+    (checkout / "tiny.toml").write_text(SEIZURE_TOML)
+    words = ["train", "eeg-seizure", "--config", "tiny.toml", "--data", "recordings"]
+    trained = runner.invoke(app, [*words, "--leave-one-out", "--out", "folds"])
+    assert trained.exit_code == 0, trained.output
+    words = ["evaluate", "eeg-seizure", "--data", "recordings", "--folds", "folds", "--results"]
+    done = runner.invoke(
+        app, [*words, "--leads", "2,all", "--against", "line-length", "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert sorted(report["per_patient"]) == ["chb01", "chb03"]
+    assert report["bundles"]["eeg-seizure"].count("eeg-seizure 1 (") == 2
+    compared = [(one["detector"], one["leads"]) for one in report["compared"]]
+    names = ("folds by folds", "line-length")
+    assert compared == [(name, n_leads) for name in names for n_leads in (2, None)]
+    assert [one["seizures.found"] for one in report["compared"][2:]] == [2, 2]
+    assert all(one["seizures.n"] == 2 for one in report["compared"])
+    page = (checkout / "docs" / "results.md").read_text()
+    assert "<!-- eeg-seizure-folds: begin -->" in page
+    assert "--folds RUN --leads 2,all --against line-length --results" in page
 
 
 @pytest.mark.parametrize(
