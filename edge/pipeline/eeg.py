@@ -11,10 +11,10 @@ from edge.pipeline.stream import Item, StreamName, UtcOf
 from edge.stages.eeg_hops import EegHops
 from edge.stages.eeg_quality import GOOD, LEAD_OFF, STATES, Codes, stream_state
 from edge.stages.eeg_vitals import BANDS_HZ, EegPoint, EegVitals
-from edge.stages.items import Advance, Condition, Frame, Limits, State
+from edge.stages.items import Advance, Frame, Limits, State
 from edge.stages.lead_rules import LeadRules
 from edge.stages.reports import Now
-from vitalwire.contracts import Quality, SignalState, Vitals
+from vitalwire.contracts import Quality, Vitals
 
 _UNTOLD: Final = -1
 _UNKNOWN: Final = (None,) * len(BANDS_HZ)
@@ -43,8 +43,8 @@ class EegAnalysis:
     ) -> None:
         self._name, self._fs = name, fs
         self._hops = EegHops(fs, n_leads)
-        self._told: Codes = np.full(n_leads, _UNTOLD, np.int8)
-        self._vitals = EegVitals(fs, n_leads)
+        self._adopt(np.full(n_leads, _UNTOLD, np.int8))
+        self._vitals = EegVitals(fs)
         self._rules = LeadRules(fs, name.signal, name.stream_id, limits)
         model = models.seizure
         self._inference = EegInference(name, fs, n_leads, model) if model else None
@@ -61,15 +61,18 @@ class EegAnalysis:
             self._injected_end = frame.end_sample
         now = Now(frame.first_sample, frame.end_sample, utc_of, self._injected_end)
         hops = self._hops.push(frame.data, frame.missing, frame.lead_off)
-        codes = self._hops.codes
-        state = stream_state(codes)
-        n_good = int(np.count_nonzero(codes == GOOD))
-        items: list[Item] = self._quality_changes(frame, codes, utc_of)
+        items: list[Item] = []
+        if self._hops.codes is not self._codes:  # most frames change nothing
+            items += self._quality_changes(frame, utc_of)
+        state, n_good = self._state, self._n_good
         if self._inference:
             items += yield from self._inference.push(hops, state, utc_of)
         points = self._vitals.push(now.start, now.sample, hops, n_good, state)
         items += [self._vitals_event(point, utc_of) for point in points]
-        items += self._conditions(now, codes, state, n_good)
+        items += self._rules.push(now, state, self._off)
+        if self._inference:
+            n_read = n_good, len(self._codes)
+            items += self._inference.conditions(now, state, n_read)
         items.append(Advance(utc_of(frame.end_sample)))
         return items
 
@@ -95,15 +98,6 @@ class EegAnalysis:
         if self._inference:
             self._inference.start(sample)
 
-    def _conditions(
-        self, now: Now, codes: Codes, state: SignalState, n_good: int
-    ) -> list[Condition]:
-        off = np.flatnonzero(codes == LEAD_OFF).tolist()
-        out = self._rules.push(now, state, off)
-        if self._inference:
-            out += self._inference.conditions(now, state, (n_good, len(codes)))
-        return out
-
     def _vitals_event(self, point: EegPoint, utc_of: UtcOf) -> Vitals:
         delta_uv2, theta_uv2, alpha_uv2, beta_uv2, gamma_uv2 = point.powers_uv2 or _UNKNOWN
         return Vitals(
@@ -121,21 +115,26 @@ class EegAnalysis:
             gamma_uv2=gamma_uv2,
         )
 
-    def _quality_changes(self, frame: Frame, codes: Codes, utc_of: UtcOf) -> list[Item]:
-        changed = np.flatnonzero(codes != self._told)
-        self._told = codes
-        if not len(changed):
-            return []
+    def _quality_changes(self, frame: Frame, utc_of: UtcOf) -> list[Item]:
+        before = self._codes
+        self._adopt(self._hops.codes)
         first, time_ns = frame.first_sample, utc_of(frame.first_sample)
         return [
-            Quality(*self._name, int(lead), first, time_ns, STATES[codes[lead]])
-            for lead in changed
+            Quality(*self._name, lead, first, time_ns, STATES[self._codes[lead]])
+            for lead in np.flatnonzero(self._codes != before).tolist()
         ]
+
+    def _adopt(self, codes: Codes) -> None:
+        """States of the leads, and what follows for the whole."""
+        self._codes = codes
+        self._state = stream_state(codes)
+        self._n_good = int(np.count_nonzero(codes == GOOD))
+        self._off: list[int] = np.flatnonzero(codes == LEAD_OFF).tolist()
 
     def state(self) -> State:
         return {
             "hops": self._hops.state(),
-            "told": self._told.astype(np.int64),
+            "codes": self._codes.astype(np.int64),
             "vitals": self._vitals.state(),
             "rules": self._rules.state(),
             "inference": self._inference.state() if self._inference else None,
@@ -146,7 +145,7 @@ class EegAnalysis:
 
     def restore(self, state: State) -> None:
         self._hops.restore(state["hops"])
-        self._told = np.array(state["told"], np.int8)
+        self._adopt(np.array(state["codes"], np.int8))
         self._vitals.restore(state["vitals"])
         self._rules.restore(state["rules"])
         self._begun, self._end = state["begun"], state["end"]

@@ -133,13 +133,13 @@ class EegQuality:
     def _railed(self, x: Samples, low: Float64, high: Float64) -> Bools:
         np.minimum(self._lowest, low, out=self._lowest)
         np.maximum(self._highest, high, out=self._highest)
-        at_rail: Bools = (low == self._lowest) | (high == self._highest)
-        for lead in np.flatnonzero(at_rail):  # seldom any
-            lowest, highest = self._lowest[lead], self._highest[lead]
-            n_railed = max(np.count_nonzero(x[lead] == end) for end in (lowest, highest))
-            wide = highest - lowest >= RAIL_RANGE_UV
-            at_rail[lead] = wide and n_railed >= RAIL_SHARE * x.shape[1]
-        return at_rail
+        at_end: Bools = (low == self._lowest) | (high == self._highest)
+        at_end &= self._highest - self._lowest >= RAIL_RANGE_UV
+        for lead in np.flatnonzero(at_end):  # seldom any
+            n_low = np.count_nonzero(x[lead] == self._lowest[lead])
+            n_high = np.count_nonzero(x[lead] == self._highest[lead])
+            at_end[lead] = max(n_low, n_high) >= RAIL_SHARE * x.shape[1]
+        return at_end
 
     def _noise(self, waves: Float64, missing: Sequence[int], n_samples: int) -> Float64:
         """Muscle, mains and missing samples of each lead, in shares of their limits."""

@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 
 from edge.stages.eeg_hops import EegHop
-from edge.stages.eeg_signal import EEG_FS_HZ, HOP_S, Float64
+from edge.stages.eeg_signal import EEG_FS_HZ, HOP_S, Bools, Float64
 from edge.stages.items import State
 from vitalwire.contracts import Samples, SignalState
 
@@ -55,19 +55,16 @@ class EegVitals:
     ----------
     fs : float
         Hz, of the stream.
-    n_leads : int
     """
 
-    def __init__(self, fs: float, n_leads: int) -> None:
-        self._fs, self._n_leads = fs, n_leads
+    def __init__(self, fs: float) -> None:
         self._second = max(1, round(fs))
         self._minute = round(MINUTE_S * fs)
         self._analysed: deque[tuple[int, int]] = deque()  # stretches of the last minute
         self._clear()
 
     def _clear(self) -> None:
-        self._hops = np.zeros((self._n_leads, _N_WINDOW), np.float32)  # the last, in order
-        self._good = np.zeros((self._n_leads, _N_HOPS), np.bool_)  # lead by lead in each hop
+        self._hops: deque[tuple[Samples, Bools]] = deque(maxlen=_N_HOPS)  # and which are good
         self._windows: deque[tuple[float, ...]] = deque(maxlen=N_WINDOWS)
 
     def reset(self, sample: int) -> None:
@@ -97,10 +94,7 @@ class EegVitals:
         state : SignalState
             Of the leads together.
         """
-        for hop in hops:
-            n = hop.signal.shape[1]
-            self._hops = np.concatenate([self._hops[:, n:], hop.signal], axis=1)
-            self._good = np.concatenate([self._good[:, 1:], hop.good[:, None]], axis=1)
+        self._hops.extend((hop.signal, hop.good) for hop in hops)
         if state is SignalState.GOOD:
             self._add_analysed(start, end)
         due = range(start // self._second + 1, end // self._second + 1)
@@ -120,27 +114,34 @@ class EegVitals:
 
     def _point(self, now: int, n_good: int, state: SignalState) -> EegPoint:
         share = self._share(now)
-        whole = np.logical_and.reduce(self._good, axis=1)
-        if state is not SignalState.GOOD or not whole.any():
+        leads = self._window()
+        if state is not SignalState.GOOD or not len(leads):
             self._windows.clear()
             return EegPoint(now, state, n_good, share)
-        self._windows.append(tuple(_median(_powers(self._hops[whole])).tolist()))
+        self._windows.append(tuple(_median(_powers(leads)).tolist()))
         *powers, total = np.mean(np.array(self._windows), axis=0).tolist()
         rounded = tuple(round(power, 3) for power in powers)
         return EegPoint(now, state, n_good, share, rounded, round(math.sqrt(total), 3))
 
+    def _window(self) -> Samples:
+        """The last two seconds of the leads that could be read throughout."""
+        if len(self._hops) < _N_HOPS:
+            return np.empty((0, _N_WINDOW), np.float32)
+        whole = np.logical_and.reduce([good for _, good in self._hops])
+        return np.concatenate([signal for signal, _ in self._hops], axis=1)[whole]
+
     def state(self) -> State:
         return {
             "analysed": [list(one) for one in self._analysed],
-            "hops": self._hops.copy(),
-            "good": self._good.astype(np.int64),
+            "hops": [[signal.copy(), good.astype(np.int64)] for signal, good in self._hops],
             "windows": [list(one) for one in self._windows],
         }
 
     def restore(self, state: State) -> None:
         self._analysed = deque((start, end) for start, end in state["analysed"])
-        self._hops = np.array(state["hops"], np.float32)
-        self._good = np.array(state["good"], np.bool_)
+        self._hops.clear()
+        for signal, good in state["hops"]:
+            self._hops.append((np.array(signal, np.float32), np.array(good, np.bool_)))
         self._windows.clear()
         self._windows.extend(tuple(one) for one in state["windows"])
 

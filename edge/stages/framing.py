@@ -76,7 +76,7 @@ class Framer:
         frame = Frame(
             first_sample=start,
             data=np.ascontiguousarray(self._held[:, :n]),
-            missing=tuple(int(count) for count in self._held_missing[:, :n].sum(axis=1)),
+            missing=tuple(self._held_missing[:, :n].sum(axis=1).tolist()),
             lead_off=_union(flags[1] for flags in covering),
             lead_state_known=all(flags[2] for flags in covering),
             injected=any(flags[3] for flags in covering),

@@ -53,4 +53,37 @@ def models(
         print_json(report)
 
 
+@app.command()
+def gateway(
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run this bundle, not the shipped one of its task; repeatable."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, max=60, help="Time for each stream.")
+    ] = 2.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One object on the last line.")
+    ] = False,
+) -> None:
+    """CPU time of the gateway's pipeline for a second of signal, from the wire to the events.
+
+    An ECG of one lead, and a generated EEG of 18; without a model, with one that answers at
+    once (what asking costs), and with those that ship.
+
+    Example: vitalwire bench gateway --json
+    """
+    from vitalwire.cli.one_thread import one_thread
+
+    with one_thread():  # before numpy is imported
+        from vitalwire.cli import bench_gateway
+        from vitalwire.cli.models import chosen_models
+        from vitalwire.cli.output import print_json
+
+        report = bench_gateway.measure(chosen_models(bundle), seconds)
+    typer.echo(bench_gateway.table(report), err=as_json)
+    if as_json:
+        print_json(report)
+
+
 app.command()(zoo)

@@ -21,7 +21,7 @@ class Path:
 
     def __init__(self, n_leads: int) -> None:
         self.hops = EegHops(FS, n_leads)
-        self.vitals = EegVitals(FS, n_leads)
+        self.vitals = EegVitals(FS)
         self.n_leads = n_leads
 
     def run(self, x: Lead, first: int = 0) -> list[EegPoint]:

@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.edge.runtimes.small import Small, make_bundle, step_model, window_model
+from tests.edge.runtimes.small import (
+    Small,
+    make_bundle,
+    seizure_model,
+    step_model,
+    window_model,
+)
 
 FIGURES = {"figures": {"mflop_per_s": 0.4}}
 
@@ -30,28 +36,27 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 @pytest.fixture(scope="module")
-def bundles(window: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def bundles(window: Small, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("bundles")
-    step = step_model(folder / "files")
-    beat = make_bundle(folder / "beat", window, changes=FIGURES)
-    return beat.path, make_bundle(folder / "rhythm", step, changes=FIGURES).path
+    every = (window, step_model(folder / "step"), seizure_model(folder / "seizure"))
+    return [make_bundle(folder / one.task, one, changes=FIGURES).path for one in every]
 
 
-def test_every_file_in_every_runtime_and_both_models_together(
-    bundles: tuple[Path, Path], tmp_path: Path
+def test_every_file_in_every_runtime_and_the_models_together(
+    bundles: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "docs").mkdir()
     page = tmp_path / "docs" / "results.md"
     page.write_text("# Results\n")
-    beat, rhythm = bundles
-    done = bench(tmp_path, "--bundle", beat, "--bundle", rhythm, "--results", "--json")
+    named = [part for path in bundles for part in ("--bundle", path)]
+    done = bench(tmp_path, *named, "--results", "--json")
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert len(done.stdout.splitlines()) == 1
     found = {(one["task"], one["runtime"], one["precision"]) for one in report["files"]}
     assert found == {
         (task, *kind)
-        for task in ("ecg-beat", "ecg-rhythm")
+        for task in ("ecg-beat", "ecg-rhythm", "eeg-seizure")
         for kind in [("onnxruntime", "fp32"), ("litert", "fp32"), ("litert", "int8")]
     }
     for one in report["files"]:
@@ -60,17 +65,17 @@ def test_every_file_in_every_runtime_and_both_models_together(
         for n, ms in one["ms"].items():
             assert one["device_second_ms"][n] == pytest.approx(calls * ms / int(n))
         assert one["arithmetic_ms"] > 0
+    assert {row["signal"] for row in report["device_second"]} == {"ECG", "EEG"}
     for row in report["device_second"]:
         parts = [
             one
             for one in report["files"]
             if one["runtime"] == row["runtime"]
-            and one["precision"] == row["precision"][one["task"]]
+            and one["precision"] == row["precision"].get(one["task"])
         ]
         assert row["ms"]["8"] == pytest.approx(sum(p["device_second_ms"]["8"] for p in parts))
-    assert {
-        row["runtime"]: row["precision"]["ecg-beat"] for row in report["device_second"]
-    } == {
+    of_ecg = [row for row in report["device_second"] if row["signal"] == "ECG"]
+    assert {row["runtime"]: row["precision"]["ecg-beat"] for row in of_ecg} == {
         "litert": "int8",
         "onnxruntime": "fp32",
     }
@@ -99,7 +104,7 @@ def refused(done: subprocess.CompletedProcess[str], word: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_two_bundles_of_one_task(bundles: tuple[Path, Path], tmp_path: Path) -> None:
+def test_two_bundles_of_one_task(bundles: list[Path], tmp_path: Path) -> None:
     refused(bench(tmp_path, "--bundle", bundles[0], "--bundle", bundles[0]), "got two for")
 
 
@@ -107,6 +112,6 @@ def test_no_bundle_at_all(tmp_path: Path) -> None:
     refused(bench(tmp_path, "--bundle", tmp_path / "nowhere"), "is no bundle")
 
 
-def test_results_outside_a_checkout(bundles: tuple[Path, Path], tmp_path: Path) -> None:
+def test_results_outside_a_checkout(bundles: list[Path], tmp_path: Path) -> None:
     refused(bench(tmp_path, "--bundle", bundles[0], "--results"), "run in a checkout")
     assert list(tmp_path.iterdir()) == []
