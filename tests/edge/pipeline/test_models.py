@@ -248,8 +248,8 @@ def test_the_class_is_the_largest_multiple_of_its_threshold(
 
 def test_no_beat_is_supraventricular_where_the_atria_fibrillate() -> None:
     surely_s = np.array([0.1, 0.8, 0.1], np.float32)
-    assert label_of(MODEL, surely_s, AF_CERTAIN) == ("S", pytest.approx(0.8))
-    assert label_of(MODEL, surely_s, 0.95) == ("N", pytest.approx(0.1))
+    assert label_of(MODEL, surely_s, AF_CERTAIN) == (BeatClass.S, 0.8)
+    assert label_of(MODEL, surely_s, 0.95) == (BeatClass.N, 0.1)
     either = np.array([0.0, 0.4, 0.6], np.float32)
     assert label_of(MODEL, either)[0] == "S"
     assert label_of(MODEL, either, 0.95)[0] == "V"
