@@ -87,7 +87,7 @@ def _fit(windows: Sequence[Windows], left_out: str) -> Logistic:
     weight = np.concatenate(weights)
     mean = np.average(all_x, axis=0, weights=weight)
     spread = np.sqrt(np.average((all_x - mean) ** 2, axis=0, weights=weight)) + 1e-6
-    model = LogisticRegression(C=C, max_iter=1000)
+    model = LogisticRegression(C=C, solver="newton-cholesky")
     model.fit((all_x - mean) / spread, y, sample_weight=weight)
     w = model.coef_[0] / spread
     return Logistic(tuple(w.tolist()), float(model.intercept_[0] - w @ mean))

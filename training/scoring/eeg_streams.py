@@ -50,8 +50,7 @@ class Stream:
     @property
     def starts_s(self) -> tuple[float, ...]:
         """Where each part begins, s from the stream's start."""
-        ends = accumulate(part.n_samples for part in self.parts)
-        return tuple(at / self.fs for at in (0, *ends))[: len(self.parts)]
+        return tuple(first / self.fs for first in self._starts())
 
     @property
     def seizures(self) -> tuple[Span, ...]:
@@ -71,13 +70,13 @@ class Stream:
             See `open`.
         """
         recordings = self.open()
-        starts = [0, *accumulate(one.n_samples for one in recordings)][: len(recordings)]
+        starts = self._starts()
 
         def steps(chunk: Chunk) -> bytes:  # each in its recorder's own
             part = bisect_right(starts, chunk.first_sample) - 1
             return encode(recordings[part], chunk)
 
-        return records_of(self._chunks(recordings, starts), steps)
+        return records_of(self._chunks(recordings), steps)
 
     def chunks(self) -> Iterator[Chunk]:
         """The same as bare chunks.
@@ -87,9 +86,7 @@ class Stream:
         InputError
             See `open`.
         """
-        recordings = self.open()
-        starts = [0, *accumulate(one.n_samples for one in recordings)][: len(recordings)]
-        return self._chunks(recordings, starts)
+        return self._chunks(self.open())
 
     def open(self) -> list[Recording]:
         """The parts, with the leads that are kept.
@@ -117,11 +114,13 @@ class Stream:
             )
         return opened
 
-    def _chunks(
-        self, recordings: Sequence[Recording], starts: Sequence[int]
-    ) -> Iterator[Chunk]:
+    def _starts(self) -> list[int]:
+        """The first sample of each part."""
+        return [0, *accumulate(part.n_samples for part in self.parts[:-1])]
+
+    def _chunks(self, recordings: Sequence[Recording]) -> Iterator[Chunk]:
         seq = 0
-        for recording, start in zip(recordings, starts, strict=True):
+        for recording, start in zip(recordings, self._starts(), strict=True):
             for chunk in cut_chunks(recording, device_name(self.name), stream_id=1):
                 first = start + chunk.first_sample
                 t0_ns = NOMINAL_START_NS + round(first / recording.fs * 1e9)

@@ -94,7 +94,20 @@ def _scored(sets: Sequence[EegSet], data_dir: Path) -> list[EegRecording]:
             f"{data_dir}: of its EEG nobody knows who is who: it is for training only, nothing "
             "can be scored"
         )
+    _check_once(recordings)
     return recordings
+
+
+def _check_once(recordings: Sequence[EegRecording]) -> None:
+    """Before hours are played: its seizures would count double."""
+    seen: dict[tuple[str, str], Path] = {}
+    for one in recordings:
+        first = seen.setdefault((one.patient, one.name), one.path)
+        if first is not one.path:
+            raise InputError(
+                f"{one.path}: {one.name} of {one.patient} lies in {first.parent} too: give the "
+                "folder of one of them"
+            )
 
 
 def _run(

@@ -244,6 +244,13 @@ def test_fewer_leads_than_asked_for(tmp_path: Path) -> None:
         run(tmp_path, leads=(9,))
 
 
+def test_a_recording_that_lies_there_twice(tmp_path: Path) -> None:
+    write_people(tmp_path / "a", ["s01"], 5)
+    write_people(tmp_path / "b", ["s01"], 5)
+    with pytest.raises(InputError, match=r"b/s01.edf: s01 of s01 lies in .*/a too"):
+        run(tmp_path)
+
+
 def test_a_folder_without_folds(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"folds.json: cannot be read"):
         by_folds(tmp_path)
