@@ -21,7 +21,7 @@ def made_seizure(
     shape : (n_leads, n_samples)
     onset_s : float
     size : (n_leads, 1)
-        RMS of each lead's background: at its largest a discharge is 1.5 to 5 times as large.
+        RMS of each lead's background: at its largest a discharge is 1 to 4 times as large.
     """
     n_leads, n = shape
     since = np.arange(n) / EEG_FS_HZ - onset_s
@@ -32,7 +32,7 @@ def made_seizure(
     lags = rng.integers(0, 8, n_leads)  # samples: it spreads
     waves = np.stack([np.roll(wave, lag) for lag in lags])
     weights = some_leads(n_leads, rng) * rng.choice([-1.0, 1.0], (n_leads, 1))
-    added: Float64 = size * weights * rng.uniform(1.5, 5) * grown * waves
+    added: Float64 = size * weights * rng.uniform(1, 4) * grown * waves
     return added
 
 
