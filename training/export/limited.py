@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -51,6 +52,7 @@ def limited(limit_s: float, work: Work, *arguments: Any) -> bytes:
             if not answer.poll(limit_s):
                 raise TimeoutError(f"not done in {limit_s:g} s")
             done, told = answer.recv()
+            process.join(_GRACE_S)
         except EOFError:
             process.join(_GRACE_S)
             raise FailedWorkError(f"its process ended with {process.exitcode}") from None
@@ -64,6 +66,7 @@ def limited(limit_s: float, work: Work, *arguments: Any) -> bytes:
 
 def _tell(teller: Connection, asked: bytes, folder: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked is interrupted, and ends it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in order: libraries hold locks
     os.environ["TMPDIR"] = tempfile.tempdir = folder  # what it leaves there goes with it
     try:
         work, arguments = pickle.loads(asked)
@@ -74,7 +77,6 @@ def _tell(teller: Connection, asked: bytes, folder: str) -> None:
 
 
 def _end(process: BaseProcess) -> None:
-    """It has told all that it will: it need not be waited for."""
     process.terminate()
     process.join(_GRACE_S)
     if process.is_alive():

@@ -1,5 +1,6 @@
 """What a process of its own is asked to do in tests; it imports nothing that is slow."""
 
+import multiprocessing
 import os
 import signal
 import tempfile
@@ -13,9 +14,11 @@ def large(n: int) -> bytes:
 
 
 def never() -> bytes:
-    """Is not done in any test's time, and has begun to write."""
+    """Is not done in any test's time, has begun to write, and holds a lock."""
+    lock = multiprocessing.Lock()
     (Path(tempfile.mkdtemp()) / "half").write_bytes(b"x")
-    time.sleep(3600)
+    with lock:
+        time.sleep(3600)
     return b""
 
 

@@ -1,5 +1,7 @@
 """Work in a process of its own: done, overdue, refused or dead, and nothing stays behind."""
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +34,20 @@ def test_what_is_overdue_is_ended_and_what_it_wrote_goes_with_it(
     with pytest.raises(TimeoutError, match="not done in 2 s"):
         limited(2, work)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_ended_leaves_nothing_to_complain_of() -> None:
+    script = (
+        "from tests.training.export.children import never\n"
+        "from training.export.limited import limited\n"
+        "try: limited(2, never)\n"
+        "except TimeoutError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("not done in 2 s\n", "")
 
 
 @pytest.mark.parametrize(
