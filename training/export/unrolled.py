@@ -1,9 +1,9 @@
 """A recurrent layer that reads both ways, written out step by step for LiteRT.
 
-LiteRT has no such layer, and the converter takes torch's own apart into some forty operations
-of each step in each direction, which takes it minutes for a window of 30 s. Here both
-directions step together: their states lie side by side, and each sees its own weights and
-zeros for the other's.
+LiteRT has no such layer, and its converter takes torch's own apart into some fifty operations
+a step. Here both directions step together, in twenty: their states lie side by side, and each
+sees its own weights and zeros for the other's. That takes less than half of the time to
+convert, and of the bytes beside the weights.
 """
 
 import copy
