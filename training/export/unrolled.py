@@ -3,7 +3,7 @@
 LiteRT has no such layer, and its converter takes torch's own apart into some fifty operations
 a step. Here both directions step together, in twenty: their states lie side by side, and each
 sees its own weights and zeros for the other's. That takes less than half of the time to
-convert, and of the bytes beside the weights.
+convert, and about half of the bytes beside the weights.
 """
 
 import copy
