@@ -19,11 +19,3 @@ def rhythm_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("rhythm")
     return make_bundle(folder / "bundle", step_model(folder / "files")).path
-
-
-@pytest.fixture(scope="session")
-def seizure_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.edge.runtimes.small import make_bundle, seizure_model
-
-    folder = tmp_path_factory.mktemp("seizure")
-    return make_bundle(folder / "bundle", seizure_model(folder / "files")).path

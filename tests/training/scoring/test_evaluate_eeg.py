@@ -1,7 +1,6 @@
 """Seizures scored on a made data folder, through the gateway's own pipeline."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge.bundle_store import SHIPPED_FOLDER
 from tests.training.made_eeg import events, write_eeg
 from tests.training.scoring.made_brains import (
     LEADS,
@@ -29,7 +29,6 @@ from training.scoring.eeg_listeners import (
     Listener,
     by_folds,
     floor,
-    guessed,
     one_bundle,
 )
 from training.scoring.eeg_streams import Stream
@@ -183,30 +182,9 @@ def test_the_logistic_floor_learns_from_the_others(data: Path) -> None:
     assert "fitted for each person on everybody else" in " ".join(report["about"])
 
 
-def test_each_person_is_heard_by_the_bundle_that_has_not_seen_them(
-    seizure_bundle: Path, data: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(seizure_bundle, tmp_path / "fold0")
-    folds = {"chb01": "fold0", "s01": "fold0"}
-    (tmp_path / "folds.json").write_text(json.dumps(folds))
-    report = run(data, guessed(str(tmp_path)))
-    assert sorted(report["per_patient"]) == ["chb01", "s01"]
-    assert "chb03" in " ".join(one["why"] for one in report["skipped"])
-    assert "eeg-seizure 1" in report["bundles"]["eeg-seizure"]
-    (tmp_path / "folds.json").write_text(json.dumps({"chb24": "fold0"}))
-    with pytest.raises(InputError, match="names chb24; here are recordings of chb01, chb03"):
-        run(data, by_folds(tmp_path))
-
-
-def test_a_bundle_hears_everybody(seizure_bundle: Path, data: Path) -> None:
-    report = run(data, one_bundle(seizure_bundle))
-    assert report["n_patients"] == 4
-    assert "where it has learned from these people" in " ".join(report["about"])
-
-
-def test_a_bundle_of_another_task_is_refused(beat_bundle: Path, data: Path) -> None:
+def test_a_bundle_of_another_task_is_refused(data: Path) -> None:
     with pytest.raises(BundleError, match="eeg-seizure"):
-        run(data, one_bundle(beat_bundle))
+        run(data, one_bundle(SHIPPED_FOLDER / "ecg-beat"))
 
 
 def test_a_file_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:

@@ -1,17 +1,41 @@
 """`vitalwire evaluate eeg-seizure` as a person types it, from the download on."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.training.made_seizures import SEIZURE_TOML
-from tests.training.scoring.made_brains import published
+from tests.training.scoring.made_brains import published, write_people
 from tests.vitalwire.recordings.mirror import Mirror
 from vitalwire.cli import app
 
-runner = CliRunner()
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CHB-MIT, downloaded."""
+    folder = tmp_path_factory.mktemp("chbmit")
+    with Mirror("chbmit", "1.0.0", published(folder / "server")) as mirror:
+        to = folder / "recordings"
+        done = vitalwire("data", "fetch", "chbmit", "--base-url", mirror.url, "--to", to)
+    assert done.exit_code == 0, done.output
+    return to
+
+
+@pytest.fixture(scope="module")
+def folds(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model for each person that has not seen them."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "tiny.toml").write_text(SEIZURE_TOML)
+    words = ("--config", folder / "tiny.toml", "--data", recordings, "--out", folder / "folds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.eeg_folds.LEAST_FOLDS", 2)
+        done = vitalwire("train", "eeg-seizure", *words, "--leave-one-out")
+    assert done.exit_code == 0, done.output
+    return folder / "folds"
 
 
 @pytest.fixture(autouse=True)
@@ -24,24 +48,26 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def recordings(tmp_path: Path, checkout: Path) -> Path:
-    """CHB-MIT, downloaded."""
-    with Mirror("chbmit", "1.0.0", published(tmp_path / "server")) as mirror:
-        words = ["data", "fetch", "chbmit", "--base-url", mirror.url, "--to", "recordings"]
-        fetched = runner.invoke(app, words)
-    assert fetched.exit_code == 0, fetched.output
-    return checkout / "recordings"
+def vitalwire(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [*map(str, words)])
 
 
-@pytest.mark.usefixtures("recordings")
-def test_from_the_download_to_the_report(checkout: Path) -> None:
-    words = ["evaluate", "eeg-seizure", "--data", "recordings", "--floor", "line-length"]
-    done = runner.invoke(app, [*words, "--report", "eeg.html", "--results", "--json"])
+def evaluate(*words: str | Path) -> Result:
+    return vitalwire("evaluate", "eeg-seizure", *words)
+
+
+def report_of(done: Result) -> dict[str, Any]:
     assert done.exit_code == 0, done.output
-    report = json.loads(done.stdout.splitlines()[-1])
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report
+
+
+def test_from_the_download_to_the_report(recordings: Path, checkout: Path) -> None:
+    words = ("--data", recordings, "--floor", "line-length", "--report", "eeg.html")
+    done = evaluate(*words, "--results", "--json")
+    report = report_of(done)
     assert (report["seizures.n"], report["seizures.found"]) == (2, 2)
-    assert report["events.f1"] == 1.0
+    assert report["events.f1"] == report["events.pooled.f1"] == 1.0
     assert sorted(report["per_patient"]) == ["chb01", "chb03"]
     assert report["delay"]["n_timed"] == 2
     assert 4.0 <= report["delay_p50_s"] <= 12.0
@@ -52,21 +78,11 @@ def test_from_the_download_to_the_report(checkout: Path) -> None:
     assert "Data: " in done.stderr
 
 
-@pytest.mark.usefixtures("recordings")
 def test_from_the_download_to_models_and_their_report(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
+    recordings: Path, folds: Path, checkout: Path
 ) -> None:
-    monkeypatch.setattr("training.eeg_folds.LEAST_FOLDS", 2)
-    (checkout / "tiny.toml").write_text(SEIZURE_TOML)
-    words = ["train", "eeg-seizure", "--config", "tiny.toml", "--data", "recordings"]
-    trained = runner.invoke(app, [*words, "--leave-one-out", "--out", "folds"])
-    assert trained.exit_code == 0, trained.output
-    words = ["evaluate", "eeg-seizure", "--data", "recordings", "--folds", "folds", "--results"]
-    done = runner.invoke(
-        app, [*words, "--leads", "2,all", "--against", "line-length", "--json"]
-    )
-    assert done.exit_code == 0, done.output
-    report = json.loads(done.stdout.splitlines()[-1])
+    more = ("--leads", "2,all", "--against", "line-length", "--results", "--json")
+    report = report_of(evaluate("--data", recordings, "--folds", folds, *more))
     assert sorted(report["per_patient"]) == ["chb01", "chb03"]
     assert report["bundles"]["eeg-seizure"].count("eeg-seizure 1 (") == 2
     compared = [(one["detector"], one["leads"]) for one in report["compared"]]
@@ -74,9 +90,31 @@ def test_from_the_download_to_models_and_their_report(
     assert compared == [(name, n_leads) for name in names for n_leads in (2, None)]
     assert [one["seizures.found"] for one in report["compared"][2:]] == [2, 2]
     assert all(one["seizures.n"] == 2 for one in report["compared"])
+    assert "that has not seen them" in " ".join(report["about"])
     page = (checkout / "docs" / "results.md").read_text()
     assert "<!-- eeg-seizure-folds: begin -->" in page
     assert "--folds RUN --leads 2,all --against line-length --results" in page
+
+
+def test_a_bundle_hears_everybody(recordings: Path, folds: Path) -> None:
+    report = report_of(
+        evaluate("--data", recordings, "--bundle", folds / "fold0-bundle", "--json")
+    )
+    assert report["n_patients"] == 2
+    assert "where it has learned from these people" in " ".join(report["about"])
+
+
+def test_who_is_in_no_fold_is_not_scored(recordings: Path, folds: Path, tmp_path: Path) -> None:
+    shutil.copytree(folds, tmp_path / "some")
+    places = json.loads((folds / "folds.json").read_text())
+    (tmp_path / "some" / "folds.json").write_text(json.dumps({"chb01": places["chb01"]}))
+    done = evaluate("--data", recordings, "--folds", tmp_path / "some", "--json")
+    assert sorted(report_of(done)["per_patient"]) == ["chb01"]
+    assert "not scored: chb03_02: some by folds: no model is there that has not" in done.stderr
+    others = write_people(tmp_path / "others", n_s=5)
+    done = evaluate("--data", others, "--folds", tmp_path / "some")
+    assert done.exit_code == 2
+    assert "names chb01; here are recordings of s01, s02: none of them" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -94,7 +132,7 @@ def test_from_the_download_to_models_and_their_report(
     ],
 )
 def test_bad_input_is_one_line(words: list[str], said: str) -> None:
-    done = runner.invoke(app, ["evaluate", "eeg-seizure", "--data", ".", *words])
+    done = evaluate("--data", ".", *words)
     assert done.exit_code in (1, 2)
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
