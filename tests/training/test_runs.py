@@ -181,8 +181,8 @@ def test_init_of_other_sizes_is_told(data: Path, tmp_path: Path) -> None:
 
 def test_half_a_folder_is_no_run(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    run.create({"task": "eeg-seizure"}, {})
-    with pytest.raises(InputError, match="expected a run of a task, got 'eeg-seizure'"):
+    run.create({"task": "ecg-sleep"}, {})
+    with pytest.raises(InputError, match="expected a run of a task, got 'ecg-sleep'"):
         runs.config_of(run)
 
 
