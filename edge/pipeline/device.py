@@ -16,6 +16,7 @@ from vitalwire.contracts import (
     CommandAction,
     DeviceStatus,
     Event,
+    Evidence,
     InferenceRequest,
     Receipt,
     Signal,
@@ -108,6 +109,10 @@ class DevicePipeline:
         if command.action is CommandAction.LIMITS:
             return [self._set_limits(command, now_ns)]
         return list(self._alarms.command(command, now_ns))
+
+    def support(self, alarm_id: str, evidence: Evidence, now_ns: int) -> list[Event]:
+        """What another signal of the same person says for an open alarm."""
+        return list(self._alarms.support(alarm_id, evidence, now_ns))
 
     def open_alarms(self) -> list[AlarmEvent]:
         """The last message of every alarm that is open."""

@@ -20,6 +20,7 @@ from edge.pipeline.eeg import EegAnalysis
 from edge.pipeline.models import EcgModels, EegModels
 from edge.pipeline.stream import Analysis, StreamName
 from edge.stages.eeg_signal import supported as eeg_supported
+from edge.stages.fusion import Fusion
 from edge.stages.items import Limits, State
 from vitalwire import messages, topics, wire
 from vitalwire.contracts import (
@@ -85,6 +86,7 @@ class Pipeline:
         self._devices: dict[str, DevicePipeline] = {}
         self._assignments = Assignments.parse("")
         self.assignments_text = ""
+        self._fusion = Fusion()
 
     @staticmethod
     def key(record: Record) -> str | None:
@@ -156,7 +158,7 @@ class Pipeline:
                 for name, device in self._devices.items():
                     self._assign_device(name, device, now_ns)
                     outputs += yield from self._contained(name, device.tick(now_ns))
-                return outputs
+                return outputs + self._fuse(now_ns)
             case RecordKind.RESUMED:
                 for device in self._devices.values():
                     device.resumed(now_ns)
@@ -224,11 +226,24 @@ class Pipeline:
             return
         device.assign(patient, self._assignments.limits_of(patient) if patient else {})
 
-    def _outputs(self, device: str, events: list[Event]) -> list[Output]:
+    def _fuse(self, now_ns: int) -> list[Output]:
+        """What the signals of one person say for each other; no device is at work now."""
         return [
-            Output(event, self._assignments.patient_of(device, _time_of(event)))
-            for event in events
+            output
+            for one in self._fusion.tick(now_ns)
+            for output in self._outputs(
+                one.device,
+                self._devices[one.device].support(one.alarm_id, one.evidence, now_ns),
+            )
         ]
+
+    def _outputs(self, device: str, events: list[Event]) -> list[Output]:
+        outputs = []
+        for event in events:
+            patient = self._assignments.patient_of(device, _time_of(event))
+            self._fusion.push(patient or f"{device} (nobody's)", event)
+            outputs.append(Output(event, patient))
+        return outputs
 
     def _make_analysis(
         self, name: StreamName, fs: float, n_leads: int, limits: Limits
@@ -243,6 +258,7 @@ class Pipeline:
         return {
             "devices": {name: device.state() for name, device in self._devices.items()},
             "assignments": self.assignments_text,
+            "fusion": self._fusion.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -252,6 +268,8 @@ class Pipeline:
             device = DevicePipeline(self._site, name, self._make_analysis)
             device.restore(saved)
             self._devices[name] = device
+        if "fusion" in state:  # a snapshot of an older version has none
+            self._fusion.restore(state["fusion"])
 
 
 def _time_of(event: Event) -> int:

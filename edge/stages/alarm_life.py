@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from edge.stages.alarm_table import POLICIES
 from edge.stages.items import Condition, State, evidence_of
-from vitalwire.contracts import AlarmEvent, AlarmKind, AlarmPhase, Priority, Signal
+from vitalwire.contracts import AlarmEvent, AlarmKind, AlarmPhase, Evidence, Priority, Signal
 
 UPDATE_EVERY_NS: Final = 10_000_000_000
 """News of an alarm's evidence is told no more often than this; its phases are told at once."""
@@ -39,6 +39,7 @@ class AlarmLife:
         self._snooze_ns: int | None = None  # until then, on the time line of ticks
         self._episodes = 1
         self._news: dict[str, Any] = {}  # known, not told yet
+        self._support: Evidence = {}  # of elsewhere; stands above what the condition says
 
     @property
     def ended(self) -> bool:
@@ -46,7 +47,7 @@ class AlarmLife:
 
     def on(self, condition: Condition, patient: str | None, line_ns: int) -> list[AlarmEvent]:
         """The condition holds, still or again."""
-        evidence = {**self._known("evidence"), **condition.evidence}
+        evidence = {**self._known("evidence"), **condition.evidence, **self._support}
         if not condition.evidence.get("injected"):
             evidence.pop("injected", None)  # what is real now must not look like a test
         if self._gone_ns is not None:
@@ -68,6 +69,12 @@ class AlarmLife:
             self._away_ns, self._gone_ns = line_ns, condition.time_ns
             self._learn("message", condition.message or self._known("message"))
         return self.advance(condition.time_ns, line_ns)
+
+    def support(self, evidence: Evidence, time_ns: int, line_ns: int) -> AlarmEvent:
+        """Something else speaks for it too: say so, and change nothing but the evidence."""
+        self._support = {**self._support, **evidence}
+        self._learn("evidence", {**self._known("evidence"), **evidence})
+        return self._tell(AlarmPhase.UPDATE, time_ns, line_ns)
 
     def advance(self, time_ns: int, line_ns: int) -> list[AlarmEvent]:
         """The alarm's own time goes on."""
@@ -169,6 +176,7 @@ class AlarmLife:
         return {
             "event": _plain(self.event),
             "news": {**self._news},
+            "support": dict(self._support),
             **{name: getattr(self, f"_{name}") for name in _PLAIN},
         }
 
@@ -179,6 +187,7 @@ class AlarmLife:
         life._news = {**state["news"]}
         if "evidence" in life._news:
             life._news["evidence"] = evidence_of(life._news["evidence"])
+        life._support = evidence_of(state.get("support", {}))  # older snapshots have none
         for name in _PLAIN:
             setattr(life, f"_{name}", state[name])
         return life

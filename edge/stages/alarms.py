@@ -27,6 +27,7 @@ from vitalwire.contracts import (
     AlarmPhase,
     Command,
     CommandAction,
+    Evidence,
     Priority,
     Receipt,
     Signal,
@@ -98,6 +99,13 @@ class Alarms:
             line_ns = self._line(life.event.signal).ns
             out += life.tick(now_ns, self._ticks.ns, line_ns)
         return out
+
+    def support(self, alarm_id: str, evidence: Evidence, now_ns: int) -> list[AlarmEvent]:
+        """Add to the evidence of an open alarm what another signal says for it."""
+        life = self._named(alarm_id)
+        if life is None:
+            return []
+        return [life.support(evidence, now_ns, self._line(life.event.signal).ns)]
 
     def command(self, command: Command, now_ns: int) -> list[AlarmEvent | Receipt]:
         """Do what a person asked; the receipt comes last.

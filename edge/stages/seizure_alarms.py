@@ -107,6 +107,8 @@ class SeizureAlarms:
             "model": self._model,
             "probability": round(newest, 2),
             "mean": round(mean, 2),
+            "confidence": round(mean, 2),  # raised where the heart speaks for it: `fusion`
+            "rests_on": "EEG",
             "trace": tuple(self._trace),
             "leads": tuple(round(float(value), 2) for value in leads),
             "strongest": numbered(strongest),

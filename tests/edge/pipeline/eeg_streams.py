@@ -32,10 +32,14 @@ EEG = EegModels(SeizureModel(N_STATE, tuple(Brain), RULE))
 
 
 class Loudness:
-    """A stand-in for the seizure model: how much louder than usual the good leads are."""
+    """A stand-in for the seizure model: how much louder than usual the good leads are.
 
-    def __init__(self) -> None:
+    It is never surer of a seizure than `most`.
+    """
+
+    def __init__(self, most: float = 1.0) -> None:
         self.asked: list[Arrays] = []
+        self.most = most
 
     def run(self, inputs: Arrays) -> Arrays:
         n = len(inputs["signal"])
@@ -44,7 +48,7 @@ class Loudness:
         power = np.square(inputs["signal"]).mean(axis=2) * good
         now = power.sum(axis=1) / np.maximum(good.sum(axis=1), 1.0)
         state = np.float32(0.7) * inputs["state"] + np.float32(0.3) * now[:, None]
-        p = 1.0 / (1.0 + np.exp(-2.0 * (state[:, 0] - 5.0)))
+        p = self.most / (1.0 + np.exp(-2.0 * (state[:, 0] - 5.0)))
         share = power / np.maximum(power.sum(axis=1, keepdims=True), 1e-6)
         return {
             "probability": np.stack([1.0 - p, p], axis=1).astype(np.float32),

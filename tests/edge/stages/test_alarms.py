@@ -666,3 +666,25 @@ def test_rows_of_numbers_are_no_news_after_a_restart() -> None:
     assert ward.phases(ASYSTOLE) == [START]
     ward = Ward().on(ASYSTOLE).on(ASYSTOLE, evidence=row).restart().run(20)
     assert ward.last(ASYSTOLE).evidence == row
+
+
+def test_what_speaks_for_an_alarm_stands_above_its_condition_and_changes_nothing_else() -> None:
+    ward = Ward().on(ASYSTOLE, evidence={"confidence": 0.7, "limit_s": 4.0}).run(1)
+    opened = ward.last(ASYSTOLE)
+    (told,) = ward.alarms.support(opened.alarm_id, {"confidence": 0.85}, ward.now)
+    assert told == replace(
+        opened, phase=UPDATE, revision=1, time_ns=ward.now,
+        evidence={"confidence": 0.85, "limit_s": 4.0},
+    )  # fmt: skip
+    ward.restart().on(ASYSTOLE, evidence={"confidence": 0.75, "limit_s": 5.0}).run(20)
+    assert ward.last(ASYSTOLE).evidence == {"confidence": 0.85, "limit_s": 5.0}
+    assert ward.alarms.support("no such alarm", {"confidence": 1.0}, ward.now) == []
+
+
+def test_a_snapshot_from_before_there_was_support_is_read() -> None:
+    ward = Ward().on(ASYSTOLE)
+    saved = ward.alarms.state()
+    del saved["open"][0]["support"]
+    restored = Alarms("ward", "belt-3")
+    restored.restore(saved)
+    assert restored.open() == ward.alarms.open()
