@@ -156,4 +156,5 @@ class EegAnalysis:
             self._inference.restore(state["inference"])
         else:  # another model: as behind a gap of no length
             self._hops.start_anew(0.0)
+            self._vitals.reset(self._end)
             self._begun = False

@@ -7,9 +7,16 @@ import pytest
 
 from edge.chunklog.records import Record, RecordKind
 from edge.inference import run_round
-from edge.pipeline.gateway import INTERNAL_ERROR, NO_MODELS, Pipeline, Refusal
-from edge.pipeline.models import EcgModels
+from edge.pipeline.gateway import (
+    INTERNAL_ERROR,
+    NO_EEG_MODELS,
+    NO_MODELS,
+    Pipeline,
+    Refusal,
+)
+from edge.pipeline.models import SEIZURE_MODEL, EcgModels, EegModels
 from edge.results import events_of
+from tests.edge.pipeline.eeg_streams import EEG, Loudness
 from tests.edge.pipeline.streams import ECG, MODELS
 from tests.fuzz.chunks import ChunkMutator, Stream
 from tests.fuzz.run import ARRIVALS, SHAPES, Receiver
@@ -20,7 +27,8 @@ from vitalwire.topics import Leaf
 
 def process(pipeline: Pipeline, record: Record) -> list[Event]:
     """What comes of a record; a fault of ours fails the test."""
-    (outputs,) = run_round([pipeline.process(record)], MODELS)
+    models = {**MODELS, SEIZURE_MODEL: Loudness()}
+    (outputs,) = run_round([pipeline.process(record)], models)
     faults = [
         one for one in outputs if isinstance(one, Refusal) and one.reason == INTERNAL_ERROR
     ]
@@ -28,12 +36,14 @@ def process(pipeline: Pipeline, record: Record) -> list[Event]:
     return events_of(outputs)
 
 
-@pytest.mark.parametrize("ecg", [NO_MODELS, ECG], ids=["no models", "both models"])
-def test_no_mutant_that_decodes_breaks_the_pipeline(ecg: EcgModels) -> None:
+@pytest.mark.parametrize(
+    ("ecg", "eeg"), [(NO_MODELS, NO_EEG_MODELS), (ECG, EEG)], ids=["no models", "all models"]
+)
+def test_no_mutant_that_decodes_breaks_the_pipeline(ecg: EcgModels, eeg: EegModels) -> None:
     rng = random.Random(1)
     receivers = [Receiver(Stream(rng, *shape)) for shape in SHAPES]
     mutator = ChunkMutator(rng, [receiver.stream for receiver in receivers])
-    pipeline = Pipeline("s", ecg=ecg)
+    pipeline = Pipeline("s", ecg=ecg, eeg=eeg)
     told: Counter[str] = Counter()
     for i in range(4000):
         receiver = rng.choice(receivers)
