@@ -21,8 +21,8 @@ from vitalwire.contracts import AlarmKind, Evidence, Signal, SignalState
 TRACE_S: Final = 30
 """Length of the evidence: one probability a second."""
 
-LEADS_S: Final = 10.0
-"""The contribution of each lead is the mean over so long."""
+LEADS_S: Final = 5.0
+"""A lead's contribution is the mean over so long: of the seizure, not of what was before."""
 
 UPDATE: Final = 0.1
 """The alarm is said again when the running mean has moved so far from the one said last."""
