@@ -79,7 +79,19 @@ class TestRuns:
         assert set(facts["episodes"]["seizure"]) == {
             "enter", "leave", "mean_s", "least_s", "end_s",
         }  # fmt: skip
-        assert facts["figures"]["validation_seizures"] == 4
+        assert facts["figures"]["validation_hours"] == pytest.approx(4 * 30 / 3600, rel=0.02)
+
+    def test_a_seizure_that_was_learned_from_is_no_figure(self, data: EegData) -> None:
+        """Where somebody with one is held out, it is."""
+        few = SeizureTask(seizure_run().task, data)
+        assert "validation_seizures" not in few.facts(few.build().eval())["figures"]
+        more = [
+            replace(one, patient=f"p{number}")
+            for number in range(25)
+            for one in data.of(["chb01"])
+        ]
+        many = SeizureTask(seizure_run().task, EegData([*data.windows, *more]))
+        assert many.facts(many.build().eval())["figures"]["validation_seizures"] >= 2
 
     def test_what_is_configured_is_not_chosen(self, data: EegData) -> None:
         rule = {"enter": 0.9, "leave": 0.4, "mean_s": 5.0, "least_s": 3.0, "end_s": 9.0}
@@ -96,7 +108,6 @@ class TestRuns:
         left = runs.start(
             Task.EEG_SEIZURE, seizure_run(1), folder, tmp_path / "r", "x", quiet, ["chb01"]
         )
-        assert left.facts["figures"]["validation_seizures"] == 2
         assert runs.leave_of(left) == ["chb01"]
         with pytest.raises(InputError, match="chb77"):
             runs.start(

@@ -160,6 +160,12 @@ _WHAT: Final[Mapping[str, str]] = {
     "shockable.se": "shockable episodes found, mean over records",
     "shockable.false_per_hour": "false shockable episodes an hour",
     "shockable.delay_p95_s": "seconds from onset to alarm, 95 of 100 within",
+    "seizures.annotated": "seizures, a number",
+    "seizures.alarm_began_in": "of these, an alarm began in so many",
+    "lead_in.alarms": "alarms just before seizures, a number",
+    "background.alarms": "alarms in recordings without a seizure, a number",
+    "background.hours": "of so many hours",
+    "background.per_day": "a day, if it went on like this",
 }
 FIGURES: Final = tuple(_WHAT)
 """What of an evaluation goes into manifest and card."""

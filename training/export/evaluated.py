@@ -25,7 +25,7 @@ def read_evaluations(paths: Sequence[Path]) -> Evaluation:
         if not found:
             raise InputError(
                 f"{path}: no figure of an evaluation in it: expected the output of `vitalwire "
-                "evaluate ecg-beat --json` or `ecg-rhythm --json`"
+                "evaluate TASK --json`"
             )
         figures |= found
         scopes += scopes_of(fields)
@@ -76,6 +76,13 @@ def scopes_of(fields: Mapping[str, Any]) -> list[str]:
             "this one."
             if fields.get("folds")
             else "Shockable: by this model; compare the records with the data below."
+        )
+    if isinstance(fields.get("lead_in"), dict):
+        by_folds = "by folds" in str(fields.get("detector"))
+        scopes.append(
+            "Seizures: each person by a model that was trained without them, not by this one."
+            if by_folds
+            else "Seizures: by this model; compare the people with the data below."
         )
     return scopes
 

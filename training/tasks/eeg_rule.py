@@ -5,7 +5,7 @@ all that the mean reaches in background, with a margin; the length that then fin
 seizures is taken. What cannot be told from background is missed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,7 +20,7 @@ from training.tasks.eeg_streams import Float64
 MEANS_S: Final = (4.0, 5.0, 6.0)  # a cut piece of a seizure has 10 s
 LEAST_S: Final = 3.0
 END_S: Final = 10.0
-LOWEST: Final = 0.5  # below it nothing is a seizure, however quiet the background was
+LOWEST: Final = 0.65  # below it nothing is a seizure, however quiet the background was
 HIGHEST: Final = 0.95
 MARGIN: Final = 0.2  # of the way from the loudest background to 1
 LEAVE: Final = 0.6  # of the threshold
@@ -53,7 +53,7 @@ def numbers(enter: float, mean_s: float) -> dict[str, float]:
     }
 
 
-def n_alarms(told: Told, rule: dict[str, float]) -> tuple[int, int]:
+def n_alarms(told: Told, rule: Mapping[str, float]) -> tuple[int, int]:
     """Alarms that began within a seizure (at most one each window), and those outside."""
     window, probability = told
     episodes, inside, outside = Episodes(EpisodeRule(**rule), HOP_S), False, 0

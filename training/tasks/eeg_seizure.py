@@ -1,7 +1,7 @@
 """The seizure task: crops of seizures and of background, and a rule on whom it held out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.inference import Model
-from edge.stages.eeg_signal import N_HOP, Bools
+from edge.stages.eeg_signal import HOP_S, N_HOP, Bools
 from training.datasets.eeg_recording import Kind
 from training.datasets.eeg_windows import EegData, EegWindow
 from training.eeg_augment import EegAugmentConfig
@@ -80,18 +80,20 @@ class SeizureTask:
                     f"{', '.join(sorted(rule)) or 'nothing'}"
                 )
         self._config = config
-        held_out = set(held_out_people(data))
+        self._held_out = held_out = set(held_out_people(data))
         learned = [one for one in data.windows if one.patient not in held_out]
         clips = [one for one in learned if one.kind is Kind.CLIP and is_held_out(one.name)]
         learned = [one for one in learned if one not in clips]
+        mix = config.mix
         if config.shuffle_labels:
             learned = shuffled(learned, seed)
+            mix = replace(mix, made=0.0)  # their labels are right
         pools = pools_of(learned)
         if not pools.seizures and not pools.ictal_clips:
             raise InputError("eeg-seizure: no seizure to learn from is left")
         if not pools.near and not pools.far and not pools.clips:
             raise InputError("eeg-seizure: no background to learn from is left")
-        self._crops = Crops(pools, config.mix, config.augment)
+        self._crops = Crops(pools, mix, config.augment)
         self._chosen_by = [one for one in data.windows if one.patient in held_out]
         if not any(one.ictal.any() for one in self._chosen_by):
             self._chosen_by += [
@@ -143,19 +145,16 @@ class SeizureTask:
         episodes = {key: dict(rule) for key, rule in self._config.episodes.items()}
         if Brain.SEIZURE not in episodes:
             episodes[Brain.SEIZURE.value] = chosen_rule(told)
-        alarms = [n_alarms(one, episodes[Brain.SEIZURE]) for one in told]
         return {
             "labels": [label.value for label in LABELS],
             "temperature": temperature,
             "thresholds": {},
             "episodes": episodes,
             "record_label": {},
-            "figures": {
-                "validation_seizures": float(sum(w.ictal.any() for w, _ in told)),
-                "validation_seizures_found": float(sum(found for found, _ in alarms)),
-                "validation_false_alarms": float(sum(outside for _, outside in alarms)),
-                "validation_hours": sum((~w.ictal).sum() for w, _ in told) * 0.25 / 3600,
-            },
+            "figures": _figures(
+                [one for one in told if one[0].patient in self._held_out],
+                episodes[Brain.SEIZURE],
+            ),
         }
 
     def score(self, model: Model) -> float:
@@ -214,6 +213,20 @@ def counted(window: EegWindow) -> Bools:
     for change in np.flatnonzero(np.diff(window.ictal)) + 1:
         sure[max(change - UNSURE[0], 0) : change + UNSURE[1]] = False
     return sure
+
+
+def _figures(told: Sequence[Told], rule: Mapping[str, float]) -> dict[str, float]:
+    """Of people that were not learned from; nothing of seizures where none of them has one."""
+    alarms = [n_alarms(one, rule) for one in told]
+    figures = {
+        "validation_false_alarms": float(sum(outside for _, outside in alarms)),
+        "validation_hours": float(sum((~w.ictal).sum() for w, _ in told)) * HOP_S / 3600,
+    }
+    n_seizures = sum(bool(window.ictal.any()) for window, _ in told)
+    if n_seizures:
+        figures["validation_seizures"] = float(n_seizures)
+        figures["validation_seizures_found"] = float(sum(found for found, _ in alarms))
+    return figures
 
 
 def _balance(told: Sequence[Float64], windows: Sequence[EegWindow]) -> dict[str, float]:

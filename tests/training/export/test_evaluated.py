@@ -26,6 +26,13 @@ RHYTHM = {
     "folds": ["418", "419"],
 }  # fmt: skip
 
+SEIZURE = {
+    "seizures": {"annotated": 14, "alarm_began_in": 12},
+    "lead_in": {"alarms": 0, "n": 14},
+    "background": {"alarms": 3, "hours": 2.6, "per_day": 27.2, "per_day_ci": [5.6, 79.4]},
+    "detector": "eeg-folds by folds",
+}
+
 
 def test_figures_and_their_intervals_are_found_by_name() -> None:
     assert figures_of(BEAT) == {
@@ -90,3 +97,14 @@ def test_what_is_no_evaluation_is_told(text: str, told: str, tmp_path: Path) -> 
         read_evaluations([path])
     with pytest.raises(InputError, match="cannot be read"):
         read_evaluations([tmp_path / "none.json"])
+
+
+def test_seizures_are_counted_and_whose_model_it_was_is_said() -> None:
+    found = figures_of(SEIZURE)
+    assert found["seizures.alarm_began_in"] == Figure(12)
+    assert found["lead_in.alarms"] == Figure(0)
+    assert found["background.per_day"] == Figure(27.2, 5.6, 79.4)
+    (scope,) = scopes_of(SEIZURE)
+    assert "trained without them" in scope
+    (scope,) = scopes_of({**SEIZURE, "detector": "eeg-seizure 1"})
+    assert "compare the people with the data below" in scope
