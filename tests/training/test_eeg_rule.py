@@ -6,7 +6,15 @@ import pytest
 from edge.stages.eeg_signal import N_HOP
 from training.datasets.eeg_recording import Kind
 from training.datasets.eeg_windows import EegWindow
-from training.tasks.eeg_rule import HIGHEST, LOWEST, Told, chosen_rule, n_alarms, numbers
+from training.tasks.eeg_rule import (
+    HIGHEST,
+    LOWEST,
+    MEANS_S,
+    Told,
+    chosen_rule,
+    n_alarms,
+    numbers,
+)
 
 N = 240  # hops: 60 s
 
@@ -42,6 +50,11 @@ def test_the_mean_that_finds_most_is_taken() -> None:
     assert n_alarms(loud, rule) == (0, 0)
     others = [n_alarms(short, numbers(rule["enter"], mean_s))[0] for mean_s in (4.0, 5.0, 6.0)]
     assert n_alarms(short, rule)[0] == max(others)
+
+
+def test_of_means_that_find_as_many_the_longest_is_taken() -> None:
+    rule = chosen_rule([told(steps((100, 0.0), (140, 1.0)), slice(100, N))])
+    assert rule["mean_s"] == max(MEANS_S)
 
 
 def test_quiet_background_does_not_make_everything_a_seizure() -> None:

@@ -2,7 +2,7 @@
 
 Few false alarms come first. For each length of the running mean the threshold is set above
 all that the mean reaches in background, with a margin; the length that then finds most of the
-seizures is taken. What cannot be told from background is missed.
+seizures is taken, of several the longest. What cannot be told from background is missed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,8 +37,8 @@ def chosen_rule(told: Sequence[Told]) -> dict[str, float]:
         enter = min(max(loudest + MARGIN * (1.0 - loudest), LOWEST), HIGHEST)
         rule = numbers(round(enter, 3), mean_s)
         n_found = sum(n_alarms(one, rule)[0] for one in told)
-        found.append((n_found, -enter, rule))
-    return max(found, key=lambda one: one[:2])[2]
+        found.append((n_found, -enter, mean_s, rule))
+    return max(found, key=lambda one: one[:3])[3]
 
 
 def numbers(enter: float, mean_s: float) -> dict[str, float]:
