@@ -2,9 +2,10 @@
 
 The people without seizures are spread over the folds. Each run becomes a bundle, and
 `folds.json` says which bundle has not seen which person: `vitalwire evaluate eeg-seizure
---folds` scores by it. Every fold fits its temperature and chooses its rule on people that it
-was given, never on those it left out. What all folds say of whom they left out gives the
-temperature and the rule that a run on everybody ships with: `folds-seizure.json`.
+--folds` scores by it. A fold's temperature and its rule of alarms are by what the other folds
+say of whom they left out: people that those models had not seen, and none of those the fold is
+scored by. What all folds say gives the temperature and the rule that a run on everybody ships
+with: `folds-seizure.json`.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.datasets.eeg_recording import Kind
 from training.datasets.eeg_windows import EegData, EegWindow
@@ -55,18 +57,25 @@ def leave_one_out(config: SeizureRun, work: Work) -> FoldReport:
     build_model(Task.EEG_SEIZURE, config.task.model, config.task.sizes)
     data = eeg_data(work.data_dir, work.say)
     own = replace(config, task=replace(config.task, temperature=0.0, episodes={}))
+    folds = folds_of(data, work.n_folds)
+    tasks = [SeizureTask(own.task, data.without(fold.left), own.seed) for fold in folds]
+    runs = [
+        run_in(f"fold{number}", own, fold.left, task, data.entries, work)
+        for number, (fold, task) in enumerate(zip(folds, tasks, strict=True))
+    ]
+    parts = [_heard(run, data, fold) for run, fold in zip(runs, folds, strict=True)]
     places: dict[str, str] = {}
-    parts: list[_Part] = []
-    for number, fold in enumerate(folds_of(data, work.n_folds)):
-        task = SeizureTask(own.task, data.without(fold.left), own.seed)
-        run = run_in(f"fold{number}", own, fold.left, task, data.entries, work)
+    decisions = []
+    for number, (run, task) in enumerate(zip(runs, tasks, strict=True)):
+        decisions.append(_decided([part for part in parts if part is not parts[number]]))
         bundle = work.out / f"fold{number}-bundle"
         if not bundle.exists():
-            export_run(read_trained(run), task, bundle, only=(FOLD_FILE,), say=work.say)
-        places |= dict.fromkeys(fold.scored, bundle.name)
-        parts.append(_heard(run, data, fold))
+            trained = read_trained(run)
+            trained = replace(trained, facts={**trained.facts, **decisions[-1].facts()})
+            export_run(trained, task, bundle, only=(FOLD_FILE,), say=work.say)
+        places |= dict.fromkeys(folds[number].scored, bundle.name)
     write_json(work.out, FOLDS, places)
-    figures = _figures(parts) | {"folds": places}
+    figures = _figures(parts, decisions) | {"folds": places}
     write_json(work.out, OUT_OF_FOLD, figures)
     return FoldReport(_text(figures, work), figures)
 
@@ -104,43 +113,66 @@ def folds_of(data: EegData, n_folds: int = 0) -> list[Fold]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a fold says of whom it left out."""
+    """What a fold's model says of whom it left out and is scored by."""
 
-    told: list[Told]  # calibrated by the fold itself
-    logits: list[Any]
     windows: list[EegWindow]
-    rule: dict[str, float]
+    logits: list[NDArray[np.float32]]
     probe: dict[str, float]
+
+    def told(self, temperature: float) -> list[Told]:
+        return [
+            (window, softmax(one / temperature)[:, 1])
+            for window, one in zip(self.windows, self.logits, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """How probabilities are calibrated, and when they are an alarm."""
+
+    temperature: float
+    rule: dict[str, float]
+
+    def facts(self) -> dict[str, Any]:
+        """As a run has them."""
+        return {
+            "temperature": self.temperature,
+            "episodes": {Brain.SEIZURE.value: self.rule},
+            "figures": {},  # they were by another rule
+        }
 
 
 def _heard(run: RunFolder, data: EegData, fold: Fold) -> _Part:
-    model, facts = load_model(run), run.facts
+    model = load_model(run)
     windows = [one for one in data.of(fold.scored) if not one.n_before or one.ictal.any()]
-    logits = logits_of(model, windows)
-    told = [
-        (window, softmax(one / facts["temperature"])[:, 1])
-        for window, one in zip(windows, logits, strict=True)
-    ]
-    probe = device_probe(model, data)
-    return _Part(told, logits, windows, facts["episodes"][Brain.SEIZURE], probe)
+    return _Part(windows, logits_of(model, windows), device_probe(model, data))
 
 
-def _figures(parts: Sequence[_Part]) -> dict[str, Any]:
-    windows = [one for part in parts for one in part.windows]
-    logits = [one for part in parts for one in part.logits]
-    temperature = fitted_temperature(logits, windows)
-    told = [
-        (window, softmax(one / temperature)[:, 1])
-        for window, one in zip(windows, logits, strict=True)
-    ]
+def _decided(parts: Sequence[_Part]) -> _Decision:
+    """By what models say of people that they have not seen."""
+    temperature = fitted_temperature(
+        [one for part in parts for one in part.logits],
+        [one for part in parts for one in part.windows],
+    )
+    told = [one for part in parts for one in part.told(temperature)]
+    return _Decision(temperature, chosen_rule(told))
+
+
+def _figures(parts: Sequence[_Part], decisions: Sequence[_Decision]) -> dict[str, Any]:
+    everybody = _decided(parts)
     probes = [part.probe["balanced_accuracy"] for part in parts if part.probe]
+    told = [
+        (one, decision.rule)
+        for part, decision in zip(parts, decisions, strict=True)
+        for one in part.told(decision.temperature)
+    ]
     return {
-        "temperature": temperature,
-        "episodes": {Brain.SEIZURE.value: chosen_rule(told)},
-        "rules": [part.rule for part in parts],
+        "temperature": everybody.temperature,
+        "episodes": {Brain.SEIZURE.value: everybody.rule},
+        "rules": [one.rule for one in decisions],
         "device_probe": float(np.mean(probes)) if probes else None,
         "device_probe_people": int(parts[0].probe.get("n_people", 0)),
-        **_counted([(one, part.rule) for part in parts for one in part.told]),
+        **_counted(told),
     }
 
 

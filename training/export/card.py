@@ -138,9 +138,8 @@ _FAILURES: Final[Mapping[Task, Sequence[str]]] = {
             "come in the hours of somebody with epilepsy has not been measured."
         ),
         (
-            "Unless somebody with a seizure was held out, it was calibrated on seizures that "
-            "it had learned from: it may be surer than it is right. The threshold of its alarm "
-            "was set after a look at the people that its figures are of."
+            "How far it looks back was chosen by the same people that its figures are of, so "
+            "these are a little kind."
         ),
         "Chewing, rhythmic movement and a loose electrode can look like a seizure.",
         "Sleep was hardly in its data: spindles and slow waves may alarm.",

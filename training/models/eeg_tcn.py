@@ -3,7 +3,7 @@
 One encoder sees every lead by itself; what it finds is pooled over the leads that can be read,
 by their mean (how widespread) and their maximum (how strong where it is strongest). So leads
 may come in any order and number. The encoder strides down early, from 128 Hz to the 4 Hz of
-the hops; all that is heavy comes behind the pooling and looks back some 15 s.
+the hops; all that is heavy comes behind the pooling and looks back some 8 s.
 
 Maps are (B, channels, leads, T): a kernel of 1 x k is the same for all leads. The encoder is
 not normalised by batch: its input is on each lead's own scale, and leads that are not there
@@ -37,7 +37,7 @@ class EegTcnConfig:
     kernels: tuple[int, ...] = (16, 8, 8)
     strides: tuple[int, ...] = (8, 2, 2)  # together the hop
     n_pooled: int = 48  # channels behind the pooling
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16)
+    dilations: tuple[int, ...] = (1, 2, 4, 8)
     dropout: float = 0.2
 
 
