@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitalwire.contracts import Arrays, InferenceRequest
 from vitalwire.errors import ContractError
@@ -92,18 +93,31 @@ def _answer(
     return answers
 
 
+def finite_rows(arrays: Arrays, n: int) -> NDArray[np.bool_]:
+    """Which rows of a batch of `n` hold finite numbers alone, in all its arrays."""
+    if all(np.isfinite(value).all() for value in arrays.values()):  # almost always
+        return np.ones(n, bool)
+    rows = [np.isfinite(value).reshape(n, -1).all(axis=1) for value in arrays.values()]
+    finite: NDArray[np.bool_] = np.logical_and.reduce(rows)
+    return finite
+
+
+def _batch(asked: Sequence[Arrays]) -> Arrays:
+    if len(asked) == 1:  # a ward of one device: nothing to copy
+        return {key: value[np.newaxis] for key, value in asked[0].items()}
+    return {key: np.stack([one[key] for one in asked]) for key in asked[0]}
+
+
 def _call(model: Model, asked: Sequence[Arrays]) -> tuple[list[Arrays], str]:
     """The answer to each request, and what is wrong with the answers, or ""."""
     n = len(asked)
     try:
-        outputs = model.run({key: np.stack([one[key] for one in asked]) for key in asked[0]})
+        outputs = model.run(_batch(asked))
     except Exception as error:  # noqa: BLE001 - whatever a runtime raises, the ward goes on
         return [{}] * n, f"{type(error).__name__}: {error}"[:_LONGEST]
     if not outputs or any(len(value) != n for value in outputs.values()):
         return [{}] * n, f"expected {n} answers, got {_sizes(outputs)}"
-    good = np.ones(n, bool)
-    for value in outputs.values():
-        good &= np.isfinite(value).reshape(n, -1).all(axis=1)
+    good = finite_rows(outputs, n)
     rows: list[Arrays] = [
         {key: value[row] for key, value in outputs.items()} if good[row] else {}
         for row in range(n)

@@ -7,6 +7,7 @@ a topic, in a file name, in line protocol and in an ACL pattern.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from vitalwire.contracts import Signal
 from vitalwire.errors import ContractError, WireError, WireReason
@@ -97,6 +98,7 @@ def gateway_subscriptions(site: str) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=4096)  # a gateway hears the same few topics many times a second
 def parse(topic: str) -> Topic:
     """Take a device's topic apart.
 

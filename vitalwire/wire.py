@@ -122,11 +122,10 @@ def _check_fields(chunk: Chunk) -> None:
 
 
 def _is_calibration(scale: NDArray[np.float32], offset: NDArray[np.float32]) -> bool:
-    if not (np.isfinite(scale).all() and (scale > 0).all() and np.isfinite(offset).all()):
-        return False
-    # A product that overflows float32 would put infinity into every filter behind it.
-    full_scale = float(np.abs(scale).max()) * -MISSING + float(np.abs(offset).max())
-    return full_scale <= MAX_FULL_SCALE
+    # A product that overflows float32 would put infinity into every filter behind it. A scale
+    # or offset that is not finite makes the full scale NaN or infinite: no comparison holds.
+    full_scale = float(scale.max()) * -MISSING + float(np.abs(offset).max())
+    return bool(scale.min() > 0.0) and full_scale <= MAX_FULL_SCALE
 
 
 def quantize(

@@ -11,6 +11,7 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.inference import finite_rows
 from vitalwire.contracts import Arrays
 from vitalwire.errors import BundleError, ContractError
 
@@ -64,14 +65,12 @@ def checked_batch(
         )
     arrays = {key: np.ascontiguousarray(inputs[key], dtype=np.float32) for key in shapes.inputs}
     n = len(next(iter(arrays.values())))
-    finite = np.ones(n, bool)
     for key, shape in shapes.inputs.items():
         if arrays[key].shape != (n, *shape):
             raise ContractError(
                 f"{name}: expected {key} of shape {(n, *shape)}, got {arrays[key].shape}"
             )
-        finite &= np.isfinite(arrays[key]).reshape(n, -1).all(axis=1)
-    return arrays, finite
+    return arrays, finite_rows(arrays, n)
 
 
 def unanswered(outputs: dict[str, NDArray[np.float32]], finite: NDArray[np.bool_]) -> Arrays:

@@ -15,7 +15,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.stages.beat_context import CONTEXT, N_INTERVALS, interval_context, similarity
+from edge.stages.beat_context import (
+    CONTEXT,
+    N_INTERVALS,
+    interval_context,
+    quantile,
+    similarity,
+)
 from edge.stages.items import State
 from edge.stages.model_signal import MODEL_FS_HZ
 from edge.stages.qrs import Detection
@@ -154,7 +160,7 @@ class BeatWindows:
 
     def _remember(self, window: Window, rr_s: float | None) -> None:
         self._windows = np.concatenate([self._windows, window[None]])[-N_REMEMBERED:]
-        usual = float(np.median(self._intervals_s)) if self._intervals_s else 0.0
+        usual = quantile(sorted(self._intervals_s), 0.5) if self._intervals_s else 0.0
         self._lateness = [*self._lateness, usual if rr_s is None else rr_s][-N_REMEMBERED:]
 
     def _template(self) -> Window:

@@ -63,6 +63,7 @@ class Episodes:
 
     def _start_anew(self) -> None:
         self._window.clear()
+        self._mean: float | None = None
         self._told = False
         self._onset: int | None = None
         self._end = 0  # where the episode was over, should it not come back
@@ -74,9 +75,12 @@ class Episodes:
     @property
     def mean(self) -> float | None:
         """The running mean; None until enough was seen."""
+        return self._mean
+
+    def _running_mean(self) -> float | None:
         if len(self._window) < self._hops(self._rule.mean_s):
             return None
-        return math.fsum(hop.probability for hop in self._window) / len(self._window)
+        return math.fsum([hop.probability for hop in self._window]) / len(self._window)
 
     @property
     def onset(self) -> int | None:
@@ -94,7 +98,7 @@ class Episodes:
         self._window.append(hop)
         if self._onset is not None:
             self._sum, self._n = self._sum + hop.probability, self._n + 1
-        mean = self.mean
+        mean = self._mean = self._running_mean()
         if mean is None:
             return []
         self._below = self._below + 1 if mean < self._rule.leave else 0
@@ -179,5 +183,6 @@ class Episodes:
     def restore(self, state: State) -> None:
         self._window.clear()
         self._window.extend(Hop(*saved) for saved in state["window"])
+        self._mean = self._running_mean()
         for name in _PLAIN:
             setattr(self, f"_{name}", state[name])

@@ -62,6 +62,9 @@ def gateway(
     seconds: Annotated[
         float, typer.Option(min=0.01, max=60, help="Time for each stream.")
     ] = 2.0,
+    results: Annotated[
+        bool, typer.Option("--results", help="Write the figures to docs/results.md.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One object on the last line.")
     ] = False,
@@ -82,6 +85,8 @@ def gateway(
 
         report = bench_gateway.measure(chosen_models(bundle), seconds)
     typer.echo(bench_gateway.table(report), err=as_json)
+    if results:
+        bench_gateway.write(report)
     if as_json:
         print_json(report)
 

@@ -14,12 +14,14 @@ from edge.pipeline.eeg import EegAnalysis
 from edge.pipeline.models import SEIZURE_MODEL, EegModels, EpisodeRule, SeizureModel
 from edge.pipeline.stream import StreamName
 from edge.stages.framing import Framer
-from vitalwire.cli.bench_models import machine, median_ms
+from training.results import RESULTS, write_section
+from vitalwire.cli.bench_models import machine, median_ms, of_machine
 from vitalwire.cli.output import progress
 from vitalwire.contracts import Arrays, Brain, Samples, Signal
 from vitalwire.recordings.bundled import bundled_recording
 from vitalwire.recordings.chunks import chunks, encode
 
+_COMMAND: Final = "vitalwire bench gateway --results"
 SIGNAL_S: Final = 20.0  # what is played, over and over
 EEG_FS_HZ: Final = 256.0
 EEG_LEADS: Final = 18
@@ -120,6 +122,18 @@ def _eeg() -> Samples:
     leads = lfilter([1.0], [1.0, -0.95], noise, axis=1)
     scaled: Samples = (20.0 * leads / leads.std(axis=1, keepdims=True)).astype(np.float32)
     return scaled
+
+
+def write(report: Mapping[str, Any]) -> None:
+    """Put the table into `docs/results.md`."""
+    text = (
+        "## What a stream costs the gateway\n\n"
+        f"`{_COMMAND}`\n\n"
+        "Median CPU time of one thread for a second of one device's signal, from the bytes on "
+        "the wire to the events; without models, with one that answers at once (what asking "
+        f"costs), and with those that ship.\n\n{table(report)}\n\n{of_machine(report)}."
+    )
+    write_section(RESULTS, "bench-gateway", text)
 
 
 def table(report: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -213,7 +213,6 @@ def table(report: dict[str, Any]) -> str:
 
 def write(report: dict[str, Any]) -> None:
     """Put the table into `docs/results.md`."""
-    of_machine = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
     beats, hops = CALLS_PER_S[Task.ECG_BEAT], CALLS_PER_S[Task.ECG_RHYTHM]
     of_eeg = CALLS_PER_S[Task.EEG_SEIZURE]
     text = (
@@ -224,9 +223,14 @@ def write(report: dict[str, Any]) -> None:
         f"seizure model, for all leads at once, {of_eeg:g} times; a batch holds the questions "
         "of as many devices, and LiteRT answers its rows in turn. Bare arithmetic: the time of "
         "one float32 matrix product with as many operations, in the "
-        f"same run.\n\n{table(report)}\n\n{of_machine}."
+        f"same run.\n\n{table(report)}\n\n{of_machine(report)}."
     )
     write_section(RESULTS, "bench-models", text)
+
+
+def of_machine(report: Mapping[str, Any]) -> str:
+    """Where a report was measured, in words."""
+    return ", ".join(f"{name} {value}" for name, value in report["machine"].items())
 
 
 def _file_row(one: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from edge.stages.beat_context import (
     N_INTERVALS,
     N_SHORT,
     interval_context,
+    quantile,
     similarity,
 )
 
@@ -34,6 +35,11 @@ def test_numbers_are_finite_and_bounded(
     assert len(values) == N_OF_INTERVALS
     assert np.isfinite(values).all()
     assert (np.abs(values) <= LIMIT).all()
+
+
+@given(st.lists(SECONDS, min_size=1, max_size=N_INTERVALS), st.floats(0.0, 1.0))
+def test_a_quantile_is_that_of_numpy(values: list[float], share: float) -> None:
+    assert quantile(sorted(values), share) == pytest.approx(np.quantile(values, share))
 
 
 @given(st.floats(0.3, 1.5), st.integers(1, N_INTERVALS))

@@ -7,8 +7,12 @@ from pathlib import Path
 
 
 def test_every_stream_with_and_without_models(tmp_path: Path) -> None:
+    page = tmp_path / "docs" / "results.md"
+    page.parent.mkdir()
+    page.write_text("# Results\n")
     done = subprocess.run(
-        [sys.executable, "-m", "vitalwire", "bench", "gateway", "--seconds", "0.01", "--json"],
+        [sys.executable, "-m", "vitalwire", "bench", "gateway", "--seconds", "0.01",
+         "--results", "--json"],
         capture_output=True, text=True, check=False, cwd=tmp_path, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -22,3 +26,6 @@ def test_every_stream_with_and_without_models(tmp_path: Path) -> None:
     assert ("EEG, 18 leads, 256 Hz", "one that answers at once") in found
     assert all(one["ms"] > 0.0 for one in report["streams"])
     assert "| EEG, 18 leads, 256 Hz | none |" in done.stderr
+    written = page.read_text()
+    assert written.count("bench-gateway: ") == 2
+    assert "| EEG, 18 leads, 256 Hz | none |" in written
