@@ -86,22 +86,6 @@ class SeizureGraph(nn.Module):
         return torch.softmax(logits / self.temperature, dim=1), leads, next_state
 
 
-class SeizureWindowGraph(nn.Module):
-    """`signal` and `good` of the last 10 s to `probability` and `leads`, their means.
-
-    It serves the comparison: a gateway asks seizure models hop by hop.
-    """
-
-    def __init__(self, model: nn.Module, temperature: float) -> None:
-        super().__init__()
-        self.model = model
-        self.temperature = temperature
-
-    def forward(self, signal: Tensor, good: Tensor) -> tuple[Tensor, Tensor]:
-        logits, leads = self.model(signal, good)
-        return torch.softmax(logits.mean(dim=2) / self.temperature, dim=1), leads.mean(dim=2)
-
-
 @dataclass(frozen=True, slots=True)
 class Graph:
     """A module to export, with the names and shapes of its interface."""
@@ -150,7 +134,7 @@ def graph_of(task: Task, model: nn.Module, temperature: float, n_labels: int) ->
     elif task is Task.ECG_RHYTHM:
         inputs = {"signal": (int(model.n_window),)}  # type: ignore[arg-type]
         graph = _graph(task, WindowGraph(model, temperature), inputs, ("probability",))
-    elif hasattr(model, "step"):
+    else:
         inputs = {
             "signal": (N_LEADS_MAX, N_HOP_EEG),
             "good": (N_LEADS_MAX,),
@@ -158,15 +142,6 @@ def graph_of(task: Task, model: nn.Module, temperature: float, n_labels: int) ->
         }
         told_names = ("probability", "leads", "next_state")
         graph = _graph(task, SeizureGraph(model, temperature), inputs, told_names)
-    else:
-        n_window = int(model.n_window)  # type: ignore[arg-type]
-        inputs = {
-            "signal": (N_LEADS_MAX, n_window),
-            "good": (N_LEADS_MAX, n_window // N_HOP_EEG),
-        }
-        graph = _graph(
-            task, SeizureWindowGraph(model, temperature), inputs, ("probability", "leads")
-        )
     told = graph.shapes.outputs["probability"]
     if told != (n_labels,):
         raise InputError(f"export: the run has {n_labels} labels, its model tells {told[0]}")

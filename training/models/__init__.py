@@ -6,7 +6,8 @@ latter `tcn` and `lstm` are causal: they have `n_state` and `step`, and are aske
 the others have `n_window` and are asked about the last 30 s.
 
 A seizure model takes (B, L, T) and which leads are good, (B, L, T / 32), and gives logits
-(B, 2, T / 32) and those of each lead: `tcn` hop by hop, `cnn1d` over 10 s.
+(B, 2, T / 32) and those of each lead. Both have `n_state` and `step`; what `cnn1d` keeps is a
+window of 10 s.
 """
 
 from collections.abc import Callable, Mapping

@@ -106,9 +106,31 @@ class LeadEncoder(nn.Module):
         x = x[:, None] * good.repeat_interleave(N_HOP, dim=2)[:, None]
         for layer in self.layers:
             x = layer(x)
-        return self.pool(x, good)
+        return self._pool(x, good)
 
-    def pool(self, x: Tensor, good: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def state_sizes(self) -> list[int]:
+        """Floats that each layer needs from before."""
+        return [_n_state(layer) for layer in self.layers]
+
+    def step(
+        self, signal: Tensor, good: Tensor, rows: Iterator[Tensor]
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """One hop, and the row that each layer kept: see `EegTcn.step`.
+
+        Returns
+        -------
+        (B, n_features, 1, 1), (B, N_LEADS_MAX), and the rows after them
+        """
+        x = (signal * good[:, :, None])[:, None]
+        kept: list[Tensor] = []
+        for layer in self.layers:
+            x, after = _step(layer, x, rows)
+            kept.append(after)
+        features, leads = self._pool(x, good[:, :, None])
+        return features, leads[:, :, 0], kept
+
+    def _pool(self, x: Tensor, good: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, L, T') and (B, L, T'): no feature is negative, so a lead of zeros is none."""
         there = good[:, None]
         n_good = torch.clamp(there.sum(dim=2, keepdim=True), min=1.0)
@@ -165,25 +187,21 @@ class EegTcn(nn.Module):
         logits (B, 2), those of leads (B, N_LEADS_MAX), next state (B, n_state)
         """
         rows = iter(cut_row(state, self._sizes()))
-        kept: list[Tensor] = []
-        x = (signal * good[:, :, None])[:, None]
-        for layer in self.encoder.layers:
-            x, after = _step(layer, x, rows)
-            kept.append(after)
-        x, leads = self.encoder.pool(x, good[:, :, None])
+        x, leads, kept = self.encoder.step(signal, good, rows)
         x = self.pooled(x)
         for layer in self.layers:
             y, after = _step(layer, x, rows)
             x = x + self.drop(y)
             kept.append(after)
-        return self.head(x)[:, :, 0, 0], leads[:, :, 0], torch.cat(kept, dim=1)
+        return self.head(x)[:, :, 0, 0], leads, torch.cat(kept, dim=1)
 
     def _sizes(self) -> list[int]:
-        sizes = []
-        for layer in (*self.encoder.layers, *self.layers):
-            assert isinstance(layer, LeadConv | CausalConv)
-            sizes.append(layer.n_state)
-        return sizes
+        return [*self.encoder.state_sizes, *(_n_state(layer) for layer in self.layers)]
+
+
+def _n_state(layer: nn.Module) -> int:
+    assert isinstance(layer, LeadConv | CausalConv)
+    return layer.n_state
 
 
 def _step(layer: nn.Module, x: Tensor, rows: Iterator[Tensor]) -> tuple[Tensor, Tensor]:

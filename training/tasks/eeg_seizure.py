@@ -20,7 +20,7 @@ from training.tasks.eeg_crops import UNSURE, WARM_HOPS, Crops, MixConfig
 from training.tasks.eeg_pools import pools_of
 from training.tasks.eeg_rule import Told, chosen_rule, n_alarms
 from training.tasks.eeg_shuffle import shuffled
-from training.tasks.eeg_streams import Float64, asked, asked_windows, in_places, logits_of
+from training.tasks.eeg_streams import Float64, asked, in_places, logits_of
 from training.tasks.fitting import fit_temperature, softmax
 from vitalwire.bundle import Task
 from vitalwire.bundle.manifest import EPISODE_NUMBERS
@@ -160,11 +160,7 @@ class SeizureTask:
     def score(self, model: Model) -> float:
         """The same as `validate`, of some windows, asked as a gateway asks."""
         windows = self._judged()
-        built = self.build()
-        if hasattr(built, "n_state"):
-            told = asked(model, windows, int(built.n_state))  # type: ignore[arg-type]
-        else:
-            told = asked_windows(model, windows, int(built.n_window))  # type: ignore[arg-type]
+        told = asked(model, windows, int(self.build().n_state))  # type: ignore[arg-type]
         return _balance(told, windows)["score"]
 
     def real_inputs(self, n: int) -> Arrays:

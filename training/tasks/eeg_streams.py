@@ -71,21 +71,3 @@ def asked(model: Model, windows: Sequence[EegWindow], n_state: int) -> list[Floa
         state = np.asarray(answer["next_state"], np.float32)
         told[:, hop] = answer["probability"][:, 1]
     return [row[: one.n_hops] for row, one in zip(told, windows, strict=True)]
-
-
-def asked_windows(model: Model, windows: Sequence[EegWindow], n_window: int) -> list[Float64]:
-    """The same of a model of windows, asked about every whole window of one length."""
-    n = n_window // N_HOP
-    told = []
-    for one in windows:
-        inputs = in_places(one, 0, one.n_hops)
-        values = np.zeros(one.n_hops)
-        for last in range(n, one.n_hops + 1, n // 2):
-            part = slice(last - n, last)
-            question = {
-                "signal": inputs["signal"][part].transpose(1, 0, 2).reshape(1, N_LEADS_MAX, -1),
-                "good": inputs["good"][part].T[None],
-            }
-            values[part] = model.run(question)["probability"][0, 1]
-        told.append(values)
-    return told

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from edge.stages.eeg_signal import N_HOP, N_LEADS_MAX
 from training.models import build_model, n_parameters
+from training.models.eeg_cnn1d import EegCnn1d
 from training.models.eeg_tcn import EegTcn
 from vitalwire.bundle import Task
 from vitalwire.errors import InputError
@@ -85,10 +86,11 @@ def in_places(x: Tensor, good: Tensor, hop: int) -> tuple[Tensor, Tensor]:
     return signal, there
 
 
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("n_leads", [1, 23])
-def test_hop_by_hop_equals_the_whole(n_leads: int) -> None:
-    model = stirred("tcn")
-    assert isinstance(model, EegTcn)
+def test_hop_by_hop_equals_the_whole(name: str, n_leads: int) -> None:
+    model = stirred(name)
+    assert isinstance(model, EegTcn | EegCnn1d)
     x, good = stream(n_leads)
     with torch.no_grad():
         logits, leads = model(x, good)
@@ -100,13 +102,26 @@ def test_hop_by_hop_equals_the_whole(n_leads: int) -> None:
             assert not word[:, n_leads:].any()
 
 
-def test_the_past_does_not_know_the_future() -> None:
-    model, (x, good) = stirred("tcn"), stream(3)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_past_does_not_know_the_future(name: str) -> None:
+    model, (x, good) = stirred(name), stream(3)
     changed = x.clone()
     changed[..., 40 * N_HOP :] += 1.0
     before, after = model(x, good)[0], model(changed, good)[0]
     torch.testing.assert_close(before[..., :40], after[..., :40], atol=1e-6, rtol=0)
     assert not torch.allclose(before[..., 40:42], after[..., 40:42])
+
+
+def test_the_window_of_the_cnn_is_forgotten_behind_it() -> None:
+    model, (x, good) = stirred("cnn1d"), stream(3)
+    changed = x.clone()
+    changed[..., : 20 * N_HOP] += 1.0
+    before, after = model(x, good)[0], model(changed, good)[0]
+    hears = 5  # hops that the encoder looks back, before the first one of a window
+    assert not torch.allclose(before[..., 58], after[..., 58], atol=1e-6)
+    torch.testing.assert_close(
+        before[..., 59 + hears :], after[..., 59 + hears :], atol=1e-6, rtol=0
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -135,6 +150,11 @@ def test_what_cannot_be_built_is_told(sizes: dict[str, object], told: str) -> No
     for name in NAMES:
         with pytest.raises(InputError, match=told):
             build_model(Task.EEG_SEIZURE, name, sizes)
+
+
+def test_convolutions_longer_than_the_window_are_told() -> None:
+    with pytest.raises(InputError, match="look at less than 40 hops, got kernel 5"):
+        build_model(Task.EEG_SEIZURE, "cnn1d", {"dilations": [1, 2, 8]})
 
 
 def test_a_family_without_a_model_for_the_task_is_told() -> None:
