@@ -232,13 +232,17 @@ class TestExport:
         assert parity(graph, graph, inputs).max_abs == 0.0
         assert parity(graph, colder, inputs).max_abs > 1e-4
 
-    def test_the_comparison_is_of_windows(self, folder: Path, tmp_path: Path) -> None:
+    def test_the_comparison_keeps_its_window_as_a_state(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
         config = seizure_run(1, 1, "cnn1d")
         run = runs.start(Task.EEG_SEIZURE, config, folder, tmp_path / "c", "x", quiet)
         graph = graph_of(Task.EEG_SEIZURE, runs.load_model(run), 1.0, 2)
-        assert not graph.is_stateful
-        assert graph.shapes.inputs == {"signal": (32, 1280), "good": (32, 40)}
-        assert graph.shapes.outputs == {"probability": (2,), "leads": (32,)}
+        assert graph.is_stateful
+        (n_state,) = graph.shapes.inputs["state"]
+        assert graph.shapes.inputs == {"signal": (32, 32), "good": (32,), "state": (n_state,)}
+        told = {"probability": (2,), "leads": (32,), "next_state": (n_state,)}
+        assert graph.shapes.outputs == told
         assert 0 <= validation_of(run, folder, quiet).score(graph) <= 100
 
 
