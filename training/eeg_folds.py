@@ -21,6 +21,7 @@ from training.folds import FOLD_FILE, FOLDS, FoldReport, Work, run_in, write_jso
 from training.models import build_model
 from training.run_folder import RunFolder
 from training.runs import SeizureRun, eeg_data, load_model
+from training.scoring.bundled import SEIZURE_FOLDS
 from training.tasks.eeg_probe import device_probe
 from training.tasks.eeg_rule import Told, chosen_rule, n_alarms
 from training.tasks.eeg_seizure import SeizureTask, fitted_temperature
@@ -31,7 +32,6 @@ from vitalwire.contracts import Brain
 from vitalwire.errors import InputError
 
 LEAST_FOLDS: Final = 5
-OUT_OF_FOLD: Final = "folds-seizure.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def leave_one_out(config: SeizureRun, work: Work) -> FoldReport:
         places |= dict.fromkeys(folds[number].scored, bundle.name)
     write_json(work.out, FOLDS, places)
     figures = _figures(parts, decisions) | {"folds": places}
-    write_json(work.out, OUT_OF_FOLD, figures)
+    write_json(work.out, SEIZURE_FOLDS, figures)
     return FoldReport(_text(figures, work), figures)
 
 

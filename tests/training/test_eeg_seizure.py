@@ -12,7 +12,7 @@ from edge.stages.eeg_signal import N_HOP, N_LEADS_MAX
 from tests.training.made_seizures import PATIENTS, PEOPLE, seizure_run, write_seizures
 from training import runs
 from training.datasets.eeg_windows import EegData, read_eeg_data
-from training.eeg_folds import OUT_OF_FOLD, folds_of
+from training.eeg_folds import folds_of
 from training.export.export_run import export_run
 from training.export.from_run import read_trained
 from training.export.gates import parity
@@ -21,6 +21,7 @@ from training.export.held_out import validation_of
 from training.folds import FOLDS, ONE_OUT, train_folds
 from training.loop import LAST
 from training.run_folder import RunFolder
+from training.scoring.bundled import SEIZURE_FOLDS, read_device_probe
 from training.tasks.eeg_crops import MixConfig
 from training.tasks.eeg_probe import device_probe
 from training.tasks.eeg_seizure import SeizureTask, fitted_temperature, held_out_people
@@ -170,8 +171,9 @@ class TestPeople:
             bundle = load_bundle(out / name, trust=Trust.of_anybody(), task=Task.EEG_SEIZURE)
             assert seizure_model(bundle).n_state > 0
             assert person in runs.leave_of(RunFolder(out / name.removesuffix("-bundle")))
-        figures = json.loads((out / OUT_OF_FOLD).read_text())
+        figures = json.loads((out / SEIZURE_FOLDS).read_text())
         assert figures == json.loads(json.dumps(report.figures))
+        assert read_device_probe(out) == figures["device_probe"]
         assert figures["seizures"] == 4
         assert figures["hours_of_others"] == pytest.approx(10 * 30 / 3600, rel=0.02)
 

@@ -23,6 +23,7 @@ from vitalwire.errors import BundleError, InputError
 
 _BATCH: Final = 256  # beats a call
 FOLDS: Final = "folds.json"
+SEIZURE_FOLDS: Final = "folds-seizure.json"  # what training said of the folds
 DIGESTS: Final = "digests.json"
 
 
@@ -160,6 +161,25 @@ def read_folds(folder: Path, base: LoadBundles) -> dict[str, LoadBundles]:
         unseen = Named(base.task, folder / place, digests.get(place, ""))
         folds[name] = replace(base, named=(*others, unseen))
     return folds
+
+
+def read_device_probe(folder: Path) -> float | None:
+    """How often a probe on the folds' encoders was right about the recorder, percent.
+
+    None: training has not said so, see `training.tasks.eeg_probe`.
+
+    Raises
+    ------
+    InputError : there is such a file, but not of this form
+    """
+    path = folder / SEIZURE_FOLDS
+    if not path.exists():
+        return None
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["device_probe"]
+        return None if told is None else float(told)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: device_probe cannot be read ({error})") from None
 
 
 def _names(bundles: Sequence[Bundle]) -> dict[str, str]:

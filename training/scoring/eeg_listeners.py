@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from training.floors import line_length, logistic
 from training.floors.loading import line_length_floor
 from training.floors.logistic_fit import Windows, fit_logistic, windows_of
-from training.scoring.bundled import FOLDS, LoadBundles, Named, read_folds
+from training.scoring.bundled import FOLDS, LoadBundles, Named, read_device_probe, read_folds
 from training.scoring.eeg_jobs import Load
 from training.scoring.eeg_streams import Stream
 from training.scoring.jobs import Skipped
@@ -36,6 +36,11 @@ class Listener(Protocol):
     @property
     def what(self) -> str:
         """A sentence on what it has learned from whom, for the first lines of a report."""
+        ...
+
+    @property
+    def device_probe(self) -> float | None:
+        """How often a probe on its encoder is right about the recorder, percent; or unknown."""
         ...
 
     def check(self) -> None:
@@ -69,6 +74,7 @@ class OneBundle:
         "One model hears everybody: where it has learned from these people, that is no test "
         "of it."
     )
+    device_probe: None = None
 
     def check(self) -> None:
         self.load()
@@ -83,6 +89,7 @@ class ByFolds:
 
     name: str
     folds: Mapping[str, LoadBundles]
+    device_probe: float | None = None
     what: str = "Each person is heard by the model of the fold that has not seen them."
 
     def check(self) -> None:
@@ -106,6 +113,7 @@ class LineLengthFloor:
         "A floor that any model has to beat: line length and band power against a running "
         "background, not trained."
     )
+    device_probe: None = None
 
     def check(self) -> None:
         """It is always there."""
@@ -121,6 +129,7 @@ class LogisticFloor:
         "A floor that any model has to beat: a logistic regression on features without "
         "amplitude, fitted for each person on everybody else, on as many leads as it is given."
     )
+    device_probe: None = None
 
     def check(self) -> None:
         """It is always there."""
@@ -152,7 +161,8 @@ def by_folds(folder: Path, runtime: str = "auto", precision: str = "auto") -> By
         It has no such file, or not of this form.
     """
     base = LoadBundles(Task.EEG_SEIZURE, (), runtime, precision)
-    return ByFolds(f"{folder.name} by folds", read_folds(folder, base))
+    name = f"{folder.name} by folds"
+    return ByFolds(name, read_folds(folder, base), read_device_probe(folder))
 
 
 def one_bundle(

@@ -8,14 +8,20 @@ from typing import Any, Final
 from training.results import RESULTS, write_section
 from training.scoring import eeg_strips
 from training.scoring.page import STYLE, section_html, skipped_html, table_html
-from training.scoring.szcore_report import TITLE, WORDS, patient_table, tables
+from training.scoring.szcore_tables import WORDS, patient_table, tables
 from training.scoring.tables import Table, markdown, number
 from vitalwire.errors import InputError
 from vitalwire.recordings.atomic import staged
 
+TITLE: Final = "Seizures: what the gateway told"
 LEADS_WORDS: Final = (
     "Of fewer leads those over the temples are kept: T7-P7, then T8-P8, F7-T7 and F8-T8; "
     "against a reference T7, T8, P7 and P8."
+)
+PROBE_WORDS: Final = (
+    "Seizures are of one recorder, most of the background of another. Recorder told: how often "
+    "a linear probe on what a model's encoder pools, people held out, says rightly whether "
+    "background is of people with seizures; 50 % is chance."
 )
 _NO_DEVICE: Final = "Not a medical device."
 _MARKS: Final = (
@@ -82,7 +88,7 @@ def compared_table(report: Mapping[str, Any]) -> Table:
     heads = ("detector", "leads", "recordings", "seizures found", "alarm began in it",
              "precision", "F1", "F1, mean over patients", "false alarms a day, mean",
              "delay p50 s", "p95 s", "alarms before onsets", "alarms without a seizure",
-             "hours", "a day")  # fmt: skip
+             "hours", "a day", "recorder told, %")  # fmt: skip
     rows = []
     for one in report["compared"]:
         mean, pooled = one["events"]["mean"], one["events"]["pooled"]
@@ -97,6 +103,7 @@ def compared_table(report: Mapping[str, Any]) -> Table:
                 _seconds(one["delay_p95_s"]), f"{lead_in['alarms']} in {lead_in['n']}",
                 str(background["alarms"]), f"{background['hours']:.2f}",
                 number(background["per_day"], background["per_day_ci"]),
+                _percent(one["device_probe"]),
             ]
         )  # fmt: skip
     return "Detectors and leads, events pooled", heads, rows
@@ -125,7 +132,10 @@ def apart_table(report: Mapping[str, Any]) -> Table:
 def _words(report: Mapping[str, Any]) -> list[str]:
     asked = any(one["leads"] is not None for one in report["compared"])
     models = f"Heard by {report['bundles']['eeg-seizure']}."
-    return [*report["about"], models, WORDS, *([LEADS_WORDS] if asked else [])]
+    several = len(report["compared"]) > 1
+    probed = several and any(one["device_probe"] is not None for one in report["compared"])
+    more = [*([LEADS_WORDS] if asked else []), *([PROBE_WORDS] if probed else [])]
+    return [*report["about"], models, WORDS, *more]
 
 
 def _tables(report: Mapping[str, Any]) -> list[Table]:
@@ -149,6 +159,10 @@ def _errors(errors: Sequence[Mapping[str, Any]]) -> str:
 def _notes(notes: Sequence[str]) -> str:
     lines = "".join(f"<li>{escape(one)}</li>" for one in notes)
     return section_html("Said by those who read the data", f"<ul>{lines}</ul>") if notes else ""
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
 
 
 def _seconds(value: float | None) -> str:

@@ -195,6 +195,7 @@ def _line(run: _Run, figures: Mapping[str, Any]) -> dict[str, Any]:
     """A run among the others."""
     return {
         "detector": run.listener.name,
+        "device_probe": run.listener.device_probe,
         "leads": run.n_leads,
         "n_recordings": figures["n_recordings"],
         **_top_level(figures),

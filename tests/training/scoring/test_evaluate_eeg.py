@@ -22,6 +22,7 @@ from tests.training.scoring.made_brains import (
 from tests.training.scoring.test_page import Page
 from training.floors.loading import line_length_floor
 from training.scoring import eeg_report
+from training.scoring.bundled import read_device_probe
 from training.scoring.eeg_jobs import Load
 from training.scoring.eeg_listeners import (
     Each,
@@ -98,6 +99,26 @@ def test_each_number_of_leads_has_its_line(report: dict[str, Any]) -> None:
     _, heads, rows = eeg_report.compared_table(report)
     assert [row[heads.index("leads")] for row in rows] == ["1", "all"]
     assert [row[heads.index("seizures found")] for row in rows] == ["4 of 4", "4 of 4"]
+    assert [row[heads.index("recorder told, %")] for row in rows] == ["-", "-"]
+    assert "linear probe" not in eeg_report.text(report)
+
+
+def test_a_probe_of_the_folds_is_told(report: dict[str, Any]) -> None:
+    probed = {
+        **report,
+        "compared": [{**one, "device_probe": 85.4} for one in report["compared"]],
+    }
+    _, heads, rows = eeg_report.compared_table(probed)
+    assert [row[heads.index("recorder told, %")] for row in rows] == ["85", "85"]
+    assert "linear probe" in eeg_report.text(probed)
+
+
+@pytest.mark.parametrize("told", ["{", "{}", '{"device_probe": "much"}', "[]"])
+def test_a_probe_that_cannot_be_read(tmp_path: Path, told: str) -> None:
+    assert read_device_probe(tmp_path) is None
+    (tmp_path / "folds-seizure.json").write_text(told)
+    with pytest.raises(InputError, match=r"folds-seizure.json: device_probe cannot be read"):
+        read_device_probe(tmp_path)
 
 
 def test_the_page_is_whole(report: dict[str, Any]) -> None:
@@ -115,6 +136,7 @@ class Always:
 
     name = "always"
     what = "It tells an alarm of everything."
+    device_probe = 85.4
 
     def check(self) -> None:
         """It is always there."""

@@ -1,20 +1,11 @@
-"""A report of seizures for people: Markdown for a terminal, one HTML page for a browser.
-
-What data it is, and what it cannot say, stands before any figure.
-"""
+"""The tables of SzCORE's figures, over all patients and of each."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
-from pathlib import Path
 from typing import Any, Final
 
-from training.scoring.page import STYLE, skipped_html, table_html
 from training.scoring.szcore_figures import FIGURES, LEAST_PATIENTS
-from training.scoring.tables import Row, Table, markdown, number
-from vitalwire.errors import InputError
-from vitalwire.recordings.atomic import staged
+from training.scoring.tables import Row, Table, number
 
-TITLE: Final = "Seizures: what the gateway told"
 WORDS: Final = (
     "Scored as SzCORE does. By event: any overlap counts, from 30 s before a seizure's onset "
     "to 60 s after its end; events less than 90 s apart are one, those over 5 min are cut. By "
@@ -24,7 +15,6 @@ WORDS: Final = (
     f"patients, from {LEAST_PATIENTS} patients on, and of few patients too narrow. Where all "
     "patients are alike, the mean has the interval of the pooled events."
 )
-_NO_DEVICE: Final = "Not a medical device."
 _FIGURE_HEADS: Final = ("sensitivity", "precision", "F1")
 _EXAMPLES: Final = 6
 
@@ -52,38 +42,6 @@ def patient_table(report: Mapping[str, Any]) -> Table:
             ]
         )  # fmt: skip
     return "By patient", heads, rows
-
-
-def text(report: Mapping[str, Any]) -> str:
-    """Everything in Markdown, the lines about the data first."""
-    every = [*tables(report), patient_table(report)]
-    return "\n\n".join([*report["about"], WORDS, *(markdown(table) for table in every)])
-
-
-def render(report: Mapping[str, Any]) -> str:
-    """The whole page; what was `skipped` is listed where the report says it."""
-    first = "".join(f"<p>{escape(line)}</p>" for line in [*report["about"], WORDS, _NO_DEVICE])
-    body = "".join(table_html(table) for table in [*tables(report), patient_table(report)])
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{TITLE}</title><style>{STYLE}</style></head><body><h1>{TITLE}</h1>"
-        f'<div class="first">{first}</div>{body}'
-        f"{skipped_html(report) if 'skipped' in report else ''}</body></html>\n"
-    )
-
-
-def write_page(path: Path, report: Mapping[str, Any]) -> None:
-    """Write the page.
-
-    Raises
-    ------
-    InputError : the file cannot be written
-    """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder: name the page, as report.html")
-    with staged(path.parent, [path.name]) as work:
-        (work / path.name).write_text(render(report), encoding="utf-8")
 
 
 def _by_event(report: Mapping[str, Any]) -> Table:
