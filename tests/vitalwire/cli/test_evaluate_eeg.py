@@ -96,6 +96,30 @@ def test_from_the_download_to_models_and_their_report(
     assert "--folds RUN --leads 2,all --against line-length --results" in page
 
 
+def test_from_the_download_to_what_a_gateway_runs(recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text(SEIZURE_TOML)
+    words = ("--config", tmp_path / "tiny.toml", "--data", recordings)
+    done = vitalwire("train", "eeg-seizure", *words, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    bundle = tmp_path / "bundle"
+    done = vitalwire("export", tmp_path / "run", "--data", recordings, "--out", bundle)
+    assert done.exit_code == 0, done.output
+    files = {"model.fp32.onnx", "model.fp32.tflite", "model.int8.tflite"}
+    assert files <= {one.name for one in bundle.iterdir()}
+    card = (bundle / "card.md").read_text()
+    assert "2 seizures" in card
+    assert "Not a medical device" in card
+    heard = [
+        report_of(
+            evaluate("--data", recordings, "--bundle", bundle, "--runtime", runtime, "--json")
+        )
+        for runtime in ("litert", "onnxruntime")
+    ]
+    assert [one["seizures.n"] for one in heard] == [2, 2]
+    assert "litert int8" in heard[0]["bundles"]["eeg-seizure"]
+    assert "onnxruntime fp32" in heard[1]["bundles"]["eeg-seizure"]
+
+
 def test_a_bundle_hears_everybody(recordings: Path, folds: Path) -> None:
     report = report_of(
         evaluate("--data", recordings, "--bundle", folds / "fold0-bundle", "--json")
