@@ -198,7 +198,7 @@ def read_annotated(folder: Path, name: str) -> Annotated:
     InputError : unreadable, no beats, or unknown symbols
     """
     recording = open_recording(folder / name, signal=Signal.ECG, leads=["1"])
-    annotations = read_annotations(folder / name)
+    annotations = read_annotations(folder / name).at_rate(recording.fs)
     measured = [symbol in noise.SUPRAVENTRICULAR for symbol in annotations.symbols]
     return Annotated(
         name=name,

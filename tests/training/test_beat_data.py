@@ -40,6 +40,19 @@ def test_beats_have_the_class_of_the_annotation_that_they_match(tmp_path: Path) 
     assert {S, V} <= set(found.label.tolist())
 
 
+def test_annotations_that_count_at_a_rate_of_their_own(tmp_path: Path) -> None:
+    record = annotated()
+    record.write(tmp_path, "101")
+    record.marks_fs = FS / 2
+    record.write(tmp_path, "102")
+    for by_annotation in (False, True):
+        one, other = (
+            beat_set(tmp_path / name, annotated=by_annotation) for name in ("101", "102")
+        )
+        np.testing.assert_array_equal(one.label, other.label)
+        assert np.abs(one.sample - other.sample).max() <= 1
+
+
 def test_two_annotations_at_one_place_give_no_nan() -> None:
     x = annotated().signal().astype(np.float32)
     for beats in ([500, 500, 500, 700], [500, 501, 502]):

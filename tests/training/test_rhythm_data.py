@@ -130,6 +130,21 @@ class TestRecords:
         assert told[150] == frozenset({AF})
         assert told[-1] == frozenset({SHOCKABLE})
 
+    def test_annotations_that_count_at_a_rate_of_their_own(self, tmp_path: Path) -> None:
+        record = annotated(n_leads=1)
+        record.write(tmp_path, "a")
+        record.marks_fs = FS / 2
+        record.write(tmp_path, "b")
+        (one,), (other,) = (annotated_record(tmp_path / name) for name in ("a", "b"))
+        np.testing.assert_array_equal(one.allowed, other.allowed)
+
+    def test_nothing_but_missing_samples(self, tmp_path: Path) -> None:
+        annotated(n_leads=1).write(tmp_path, "a")
+        steps = np.fromfile(tmp_path / "a.dat", "<i2")
+        np.full_like(steps, -32768).tofile(tmp_path / "a.dat")
+        with pytest.raises(InputError, match="nothing but missing samples"):
+            annotated_record(tmp_path / "a")
+
     def test_what_nobody_recorded_may_be_anything(self, tmp_path: Path) -> None:
         record = annotated(n_leads=1)
         record.write(tmp_path, "a")

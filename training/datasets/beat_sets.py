@@ -123,7 +123,8 @@ def _add_dense(
     p_af: ProbabilityOfAf | None,
 ) -> None:
     """The record with fewer normal beats: see `training.datasets.splices`."""
-    reference, fs = reference_of(path), open_ecg(path).fs
+    fs = open_ecg(path).fs
+    reference = reference_of(path, fs)
     if np.isin(reference.classes, _ECTOPIC).sum() < _LEAST_ECTOPIC:
         return
     for lead, x in enumerate(leads):

@@ -99,7 +99,7 @@ def beat_set(
         The record or its annotations cannot be read, or no beat of them is found in the lead.
     """
     recording = open_ecg(path)
-    reference = reference_of(path)
+    reference = reference_of(path, recording.fs)
     x = recording.read()[lead]
     beats = reference.samples if annotated else None
     windows = windows_of(x, recording.fs, beats, p_af)
@@ -139,9 +139,9 @@ def labelled(
     )
 
 
-def reference_of(path: Path) -> Reference:
-    """The annotated beats of a record."""
-    notes = read_annotations(path)
+def reference_of(path: Path, fs: float) -> Reference:
+    """The annotated beats of a record, in samples of a lead at `fs`."""
+    notes = read_annotations(path).at_rate(fs)
     return read_reference(path.name, notes.samples, notes.symbols)
 
 

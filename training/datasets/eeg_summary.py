@@ -19,6 +19,7 @@ import numpy as np
 
 from training.datasets.eeg_recording import Span
 from vitalwire.errors import InputError
+from vitalwire.recordings.annotations import check_definitions
 
 SUMMARY: Final = "*-summary.txt"
 SEIZURES: Final = "seizures"
@@ -30,7 +31,6 @@ _LINE: Final = re.compile(
     rf"\s*({_FILE}|{_COUNT}|seizure\s*\d*\s*(?:start|end) time)\s*:\s*(.*?)\s*", re.IGNORECASE
 )
 _NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
-_RATE: Final = re.compile(rb"## time resolution: \d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,8 @@ def read_seizures(path: Path, fs: float) -> tuple[Span, ...]:
     """
     import wfdb
 
+    check_definitions(path)
     try:
-        raw = path.read_bytes()
-        # wfdb 4.3 never comes back from a definition that it does not know, or knows already.
-        if raw.count(b"## ") != len(_RATE.findall(raw)[:1]):
-            raise ValueError("expected one definition at most, of the time resolution")
         notes = wfdb.rdann(str(path.with_suffix("")), SEIZURES)
     except Exception as error:
         raise InputError(f"{path}: not a WFDB annotation file ({error})") from error

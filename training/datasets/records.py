@@ -26,7 +26,8 @@ def open_ecg(path: Path) -> Recording:
     recording = open_recording(path, signal=Signal.ECG)
     if not FS_MIN_HZ <= recording.fs <= FS_MAX_HZ:
         raise InputError(
-            f"{path}: expected {FS_MIN_HZ:g} to {FS_MAX_HZ:g} Hz, got {recording.fs:g} Hz"
+            f"{path}: expected {FS_MIN_HZ:g} to {FS_MAX_HZ:g} Hz, got {recording.fs:g} Hz: "
+            "resample it"
         )
     return recording
 

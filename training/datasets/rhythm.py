@@ -113,7 +113,7 @@ def annotated_record(path: Path, patient: str | None = None) -> list[RhythmRecor
         It cannot be read, or is shorter than a hop.
     """
     recording = open_ecg(path)
-    notes = read_annotations(path)
+    notes = read_annotations(path).at_rate(recording.fs)
     records = []
     for lead, x_mv in zip(recording.leads, recording.read(), strict=True):
         x = _whole_hops(path, x_mv, recording.fs)
@@ -127,8 +127,10 @@ def annotated_record(path: Path, patient: str | None = None) -> list[RhythmRecor
 def _whole_hops(path: Path, x_mv: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
     """The models' signal of a lead that is at least a hop long and not missing throughout."""
     x = model_signal(x_mv, fs)
-    if len(x) < N_HOP or np.isnan(x_mv).all():
+    if len(x) < N_HOP:
         raise InputError(f"{path}: expected at least 0.2 s of signal, got {len(x_mv)} samples")
+    if np.isnan(x_mv).all():
+        raise InputError(f"{path}: expected a signal, got nothing but missing samples")
     return x
 
 

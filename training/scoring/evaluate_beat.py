@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from training.ec57 import LEARNING_S
 from training.scoring import beat_parts
 from training.scoring.beat_parts import Scored
 from training.scoring.beat_score import ToldBeats, row_of, score_record, summarise
@@ -126,8 +127,13 @@ def _references(sets: RecordSets, records: Sequence[str] | None, data_dir: Path)
         except InputError as error:
             work.skipped.append(Skipped(name, " ".join(str(error).split())))
             continue
-        if reference is not None:
-            work.references[name], work.paths[name] = reference, paths[name]
+        if reference is None:
+            continue
+        if reference.duration_s <= LEARNING_S:
+            why = f"has {reference.duration_s:g} s: the first {LEARNING_S:g} s are not scored"
+            work.skipped.append(Skipped(name, f"record {name}: {why}"))
+            continue
+        work.references[name], work.paths[name] = reference, paths[name]
     mixed = {path.parent for path in work.paths.values()}  # a folder without beats is no fault
     work.skipped += [
         Skipped(name, f"record {name}: its annotations hold no beat")

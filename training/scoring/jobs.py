@@ -174,7 +174,7 @@ def _asked(
     job: Job, x_mv: NDArray[np.float32], seen: Observation, gateway: Gateway
 ) -> NDArray[np.str_]:
     """Classes at the annotated beats, with the rhythm that the gateway told meanwhile."""
-    beats = reference_of(job.path).samples
+    beats = reference_of(job.path, seen.fs).samples
     ends_s = (np.arange(round(seen.duration_s / HOP_S)) + 1) * HOP_S
     newest = np.searchsorted(seen.told_s, ends_s, side="right") - 1
     p_af = np.zeros(len(ends_s), np.float32)

@@ -158,7 +158,7 @@ def first_lead(path: Path, lead: int = 1) -> tuple[NDArray[np.float32], float]:
 
 def _open(path: Path) -> tuple[Recording, Annotations]:
     recording = open_recording(path, signal=Signal.ECG)
-    notes = read_annotations(path)
+    notes = read_annotations(path).at_rate(recording.fs)
     if not len(notes):
         raise InputError(f"record {path.name}: its annotation file is empty")
     return recording, notes

@@ -1,7 +1,8 @@
 """Annotations of a recording: beats, rhythm changes and notes, WFDB or EDF+."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,11 @@ from vitalwire.recordings.format import check_record_name
 BEAT_SYMBOLS: Final = frozenset("NLRBAaJSVrFejnE/fQ?")
 RHYTHM_SYMBOL: Final = "+"
 NOTE_SYMBOL: Final = '"'
+
+# A text lies behind its length and the code 63 << 2, annot(5); some define something.
+_DEFINES: Final = re.compile(rb"(.)\xfc(?=## )", re.DOTALL)
+_RATE: Final = re.compile(rb"## time resolution: \d")
+_TYPES: Final = [b"## annotation type definitions", b"## end of definitions"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +41,13 @@ class Annotations:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def at_rate(self, fs: float) -> "Annotations":
+        """The same, counted in samples of a signal at `fs`: a file may have its own rate."""
+        if fs == self.fs:
+            return self
+        samples = np.rint(self.samples * (fs / self.fs)).astype(np.int64)
+        return replace(self, fs=fs, samples=samples)
 
     @property
     def beats(self) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -75,18 +88,57 @@ def _read_wfdb(path: Path, ext: str) -> Annotations:
         raise InputError(f"{file}: no such annotation file; annotators end in .atr, .vw, .qrs")
     import wfdb
 
+    check_definitions(file)
     try:
         read = wfdb.rdann(str(record), ext)
-        fs = read.fs or wfdb.rdheader(str(record)).fs
+        return Annotations(
+            fs=float(read.fs or _header_fs(record)),
+            samples=np.asarray(read.sample, np.int64),
+            symbols=tuple(str(symbol) for symbol in read.symbol),  # "nan": a code of no symbol
+            aux=tuple((note or "").strip("\x00") for note in read.aux_note),
+            duration_s=np.full(len(read.sample), np.nan),
+        )
+    except InputError:  # of its header
+        raise
     except Exception as error:
         raise InputError(f"{file}: not a WFDB annotation file ({error})") from error
-    return Annotations(
-        fs=float(fs),
-        samples=np.asarray(read.sample, np.int64),
-        symbols=tuple(str(symbol) for symbol in read.symbol),  # "nan": a code of no symbol
-        aux=tuple((note or "").strip("\x00") for note in read.aux_note),
-        duration_s=np.full(len(read.sample), np.nan),
-    )
+
+
+def _header_fs(record: Path) -> float:
+    """Annotations that do not say their own rate count the samples of the record."""
+    import wfdb
+
+    try:
+        return float(wfdb.rdheader(str(record)).fs)
+    except Exception as error:
+        raise InputError(
+            f"{record}.hea: no WFDB header with a rate ({error}): the annotations beside it "
+            "count its samples"
+        ) from error
+
+
+def check_definitions(file: Path) -> None:
+    """Refuse an annotation file that wfdb 4.3 would read for ever.
+
+    It never comes back from a definition that it does not know, nor from a second rate.
+
+    Raises
+    ------
+    InputError
+        There is one, or the file cannot be read.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+    texts = [raw[one.end() : one.end() + one[1][0]] for one in _DEFINES.finditer(raw)]
+    types = [text for text in texts if not _RATE.match(text)]
+    if len(texts) - len(types) > 1 or types != _TYPES * (len(types) // 2):
+        told = ", ".join(repr(text.decode("latin-1")) for text in texts[:4])
+        raise InputError(
+            f"{file}: expected no definition (## ...) but one time resolution, and types of "
+            f"annotations with an end, got {told}: remove what else there is"
+        )
 
 
 def write_annotations(

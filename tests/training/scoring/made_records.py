@@ -47,6 +47,7 @@ class Made:
     n_leads: int = 1
     comments: Sequence[str] = ()
     marks: Sequence[tuple[float, str, str]] = field(default_factory=list)  # when, symbol, aux
+    marks_fs: float | None = None  # Hz, if the annotations do not count the signal's samples
 
     def signal(self) -> NDArray[np.float64]:
         x = np.zeros(round(self.duration_s * self.fs))
@@ -75,9 +76,10 @@ class Made:
         if annotate and self.marks:
             marks = sorted(self.marks)
             wfdb.wrann(
-                name, "atr", np.array([round(at * self.fs) for at, _, _ in marks]),
+                name, "atr",
+                np.array([round(at * (self.marks_fs or self.fs)) for at, _, _ in marks]),
                 symbol=[symbol for _, symbol, _ in marks],
-                aux_note=[aux for _, _, aux in marks],
+                aux_note=[aux for _, _, aux in marks], fs=self.marks_fs,
                 write_dir=str(folder),
             )  # fmt: skip
 

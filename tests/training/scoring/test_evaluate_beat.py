@@ -148,6 +148,14 @@ def test_annotated_beats_are_asked_about(tmp_path: Path) -> None:
     assert run(tmp_path, annotated=False)["annotated"] is None
 
 
+def test_annotations_that_count_at_a_rate_of_their_own(tmp_path: Path) -> None:
+    drawn = {310: "V", 320: "S"}
+    made(drawn, fs=250.0, marks_fs=125.0).write(tmp_path, "a")
+    report = run(tmp_path, annotated=True)
+    assert report["qrs.se"] == report["VEB.se"] == report["SVEB.se"] == 100.0
+    assert report["annotated"]["VEB"]["se"] == 100.0
+
+
 def test_a_bad_record_costs_itself(tmp_path: Path) -> None:
     made({310: "V"}).write(tmp_path, "good")
     made({}).write(tmp_path, "bare", annotate=False)
@@ -166,6 +174,7 @@ def test_a_bad_record_costs_itself(tmp_path: Path) -> None:
     assert "unknown annotation symbols" in why["odd"]
     assert "broken.hea" in why["broken"]
     assert all("\n" not in text for text in why.values())
+    assert why["one"] == "record one: has 0.004 s: the first 300 s are not scored"
     assert "good" not in why
 
 
@@ -181,6 +190,10 @@ def test_a_bad_record_costs_itself(tmp_path: Path) -> None:
         (
             lambda folder: write_unknown_code(folder, "r"),
             r"nothing could be scored: record r: unknown annotation symbols \['nan'\]",
+        ),
+        (
+            lambda folder: Made(60.0, marks=[(30.0, "N", "")]).write(folder, "r"),
+            "nothing could be scored: record r: has 60 s: the first 300 s",
         ),
     ],
 )

@@ -185,9 +185,58 @@ def test_missing_record(tmp_path: Path) -> None:
         open_recording(tmp_path / "none")
     with pytest.raises(InputError, match="no such annotation"):
         read_annotations(tmp_path / "none")
+    (tmp_path / "r.atr").write_bytes(b"\x64\x04\x00\x00")
+    with pytest.raises(InputError, match=r"r\.hea: no WFDB header"):
+        read_annotations(tmp_path / "r")
     (tmp_path / "r.atr").write_bytes(b"abc")
     with pytest.raises(InputError, match="not a WFDB annotation"):
         read_annotations(tmp_path / "r")
+
+
+def write_notes(folder: Path, *texts: str, **more: object) -> Path:
+    """Notes on sample 0 of record `r`, then two beats."""
+    write(folder, "r", ["16"], random_steps(1, 100).T)
+    n = len(texts)
+    wfdb.wrann(
+        "r", "atr", np.array([0] * n + [20, 80]), symbol=['"'] * n + ["N", "V"],
+        aux_note=[*texts, "", ""], write_dir=str(folder), **more,
+    )  # fmt: skip
+    return folder / "r"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("## something new: 5",),
+        ("## time resolution: x4",),
+        ("## time resolution: 250", "## time resolution: 125"),
+        ("## end of definitions",),
+        ("## annotation type definitions.", "## end of definitions"),
+    ],
+)
+def test_a_definition_that_would_be_read_for_ever(
+    tmp_path: Path, texts: tuple[str, ...]
+) -> None:
+    with pytest.raises(InputError, match=r"r\.atr: expected no definition.*remove") as caught:
+        read_annotations(write_notes(tmp_path, *texts))
+    assert all(text in str(caught.value) for text in texts)
+
+
+def test_definitions_that_are_known(tmp_path: Path) -> None:
+    own = [(45, "Z", "our own"), (46, "Y", "another")]
+    notes = read_annotations(write_notes(tmp_path, "from lead ##2", fs=125, custom_labels=own))
+    assert (notes.fs, notes.symbols) == (125.0, ("N", "V"))
+    doubled = notes.at_rate(250.0)
+    assert (doubled.fs, doubled.samples.tolist()) == (250.0, [40, 160])
+    assert (doubled.symbols, doubled.aux) == (notes.symbols, notes.aux)
+
+
+def test_notes_that_lost_their_beat(tmp_path: Path) -> None:
+    """wfdb gives fewer of them than there are samples."""
+    path = write_notes(tmp_path)
+    path.with_suffix(".atr").write_bytes(bytes.fromhex("197002fc197002fc284e7d040000"))
+    with pytest.raises(InputError, match=r"r\.atr: not a WFDB annotation file"):
+        read_annotations(path)
 
 
 def test_request_beyond_the_end(tmp_path: Path) -> None:
