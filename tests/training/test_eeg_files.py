@@ -120,6 +120,26 @@ class TestLeads:
         np.testing.assert_allclose(x[1], -whole[1], atol=0.02)
         np.testing.assert_array_equal(x[[0, 2]], whole[[0, 2]])
 
+    def test_a_unit_that_is_no_voltage_costs_the_lead(self, tmp_path: Path) -> None:
+        path = write_signals(tmp_path / "a.edf", [(lead, 64) for lead in LEADS])
+        whole = streamed(recording(path), 60)
+        patch_lead(path, 1, "unit", "mmHg")
+        patch_lead(path, 2, "unit", "")  # says nothing
+        said: list[str] = []
+        file = EegFile.open(path, said.append)
+        assert said == [f"{path}: lead F7-T7 is left out: its unit is 'mmHg', not V"]
+        np.testing.assert_array_equal(streamed(file.recording("p", ()), 60), whole[[0, 2]])
+
+    @pytest.mark.parametrize(("field", "text"), [("unit", "V"), ("physical_max", "9e30")])
+    def test_more_than_an_electrode_can_give(
+        self, tmp_path: Path, field: str, text: str
+    ) -> None:
+        path = write_signals(tmp_path / "a.edf", [(lead, 64) for lead in LEADS])
+        patch_lead(path, 1, "physical_min", "-9e30" if text == "9e30" else "-4e3")
+        patch_lead(path, 1, field, text)
+        with pytest.raises(InputError, match=r"a\.edf: lead F7-T7: a step of .* is no scale"):
+            EegFile.open(path, print)
+
     @pytest.mark.parametrize("labels", [["ECG"], ["-", "-"], ["-", "ECG", "EKG1"]])
     def test_no_eeg_lead(self, tmp_path: Path, labels: list[str]) -> None:
         path = write_signals(tmp_path / "a.edf", [(label, 64) for label in labels])
@@ -130,7 +150,9 @@ class TestLeads:
         path = write_signals(tmp_path / "a.edf", [("Fp1", 64), ("Fp2", 64)])
         for row in range(2):
             patch_lead(path, row, "physical_max", "-400")
-        with pytest.raises(InputError, match="expected EEG leads with a physical range"):
+        with pytest.raises(
+            InputError, match=r"expected EEG leads.* physical range, got Fp1 \[uV\]"
+        ):
             EegFile.open(path, print)
 
 

@@ -132,9 +132,10 @@ class TestBonn:
     ) -> None:
         self.write(tmp_path / "clips.npz", changed, without="" if changed else "fs")
         said: list[str] = []
-        with pytest.raises(InputError, match="none that can be read"):
+        with pytest.raises(InputError, match="none that can be read") as caught:
             find_sets(tmp_path, said.append)
         (line,) = said
+        assert str(caught.value).endswith(line)
         assert line.startswith(f"left out: {tmp_path / 'clips.npz'}: ")
         assert fault.replace("\\", "") in line
 

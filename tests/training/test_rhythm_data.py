@@ -246,7 +246,9 @@ class TestSets:
         with pytest.raises(InputError, match="no such folder"):
             read_rhythm_data(tmp_path / "nowhere")
         replace(annotated(), marks=[(1.0, "N", "")]).write(tmp_path, "beats")
-        with pytest.raises(InputError, match="no record with a rhythm"):
+        annotated().write(tmp_path, "bare", annotate=False)
+        why = r"no record with a rhythm.* in the annotations: beats \(and 1 more\)"
+        with pytest.raises(InputError, match=why):
             read_rhythm_data(tmp_path)
 
     def test_noise_is_the_first_half_of_nstdbs(self, made: Path) -> None:

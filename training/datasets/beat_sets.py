@@ -25,6 +25,7 @@ from training.datasets.records import (
     NEVER_TRAINED,
     files_of,
     left_out,
+    nothing_of,
     open_ecg,
     patient_of,
 )
@@ -71,7 +72,8 @@ def read_beat_data(data_dir: Path, p_af: ProbabilityOfAf | None = None) -> BeatD
     for whole in sets.labelled:
         _add_weak(data, whole, p_af)
     if not data.first_leads:
-        raise InputError(f"{data_dir}: no record with annotated beats to train on")
+        what = "no record with annotated beats to train on"
+        raise InputError(nothing_of(data_dir, what, data.skipped))
     return data
 
 

@@ -12,7 +12,7 @@ from vitalwire.contracts import Signal
 from vitalwire.errors import InputError
 from vitalwire.recordings import open_recording
 from vitalwire.recordings.edf_reader import EdfFile
-from vitalwire.recordings.leads import choose, kind_of
+from vitalwire.recordings.leads import choose, is_voltage, kind_of
 
 _SUFFIX: Final = ".edf"
 _DUMMY: Final = re.compile(r"[-.]+(-?\d+)?")
@@ -46,16 +46,20 @@ class EegFile:
             for lead in opened.leads
             if not _DUMMY.fullmatch(lead.label) and kind_of(lead.label) is not Signal.ECG
         ]
-        usable = [lead for lead in there if lead.label not in opened.without_range]
+        in_volts = [lead for lead in there if is_voltage(lead.unit)]
+        usable = [lead for lead in in_volts if lead.label not in opened.without_range]
         if not usable:
             raise InputError(
-                f"{path}: expected EEG leads with a physical range, got "
-                + ", ".join(lead.label for lead in opened.leads)
+                f"{path}: expected EEG leads with a unit of V and a physical range, got "
+                + ", ".join(f"{lead.label} [{lead.unit}]" for lead in opened.leads)
             )
         choice = choose(path, usable, signal=Signal.EEG, wanted=None, unit=None)
         leads = tuple(usable[row].label for row in choice.rows)
         eeg = open_recording(path, signal=Signal.EEG, leads=leads)
-        empty = [lead.label for lead in there if lead not in usable]
+        for lead in there:
+            if lead not in in_volts and kind_of(lead.label) is Signal.EEG:
+                warn(f"{path}: lead {lead.label} is left out: its unit is {lead.unit!r}, not V")
+        empty = [lead.label for lead in in_volts if lead not in usable]
         if empty:
             warn(
                 f"{path}: lead {', '.join(empty)} is left out: its range in the header is empty"

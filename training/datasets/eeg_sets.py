@@ -27,7 +27,7 @@ from training.datasets.eeg_recording import EegRecording, Warn, case_of
 from training.datasets.eeg_siena import subject_recordings
 from training.datasets.eeg_siena_list import LIST
 from training.datasets.eeg_summary import SUMMARY
-from training.datasets.records import left_out
+from training.datasets.records import left_out, nothing_of
 from vitalwire.errors import InputError
 
 _DEPTH: Final = 6  # folders below the one that was given: PhysioNet's, as wget lays them out
@@ -95,19 +95,26 @@ def find_sets(data_dir: Path, warn: Warn) -> list[EegSet]:
     folders = [base, *_below(base)]
     summaries = [path for folder in folders for path in sorted(folder.glob(SUMMARY))]
     found: dict[tuple[Path, Layout], list[EegRecording]] = {}
+    lines: list[str] = []
+
+    def told(line: str) -> None:
+        lines.append(line)
+        warn(line)
+
     for folder in folders:
-        for layout, recordings in _read(folder, summaries, warn):
+        for layout, recordings in _read(folder, summaries, told):
             if recordings:
                 where = _set_folder(folder, base, layout)
                 found.setdefault((where, layout), []).extend(recordings)
     for line in _idle(summaries, found):
-        warn(line)
+        told(line)
     if not found:
-        raise InputError(
-            f"{base}: expected EDF files with events tables, CHB-MIT's summaries, Siena's "
-            "lists or a table of participants beside them, found none that can be read: fetch "
-            "some with `vitalwire data fetch chbmit --patients 1,3`"
+        what = (
+            "expected EDF files with events tables, CHB-MIT's summaries, Siena's lists or a "
+            "table of participants beside them, found none that can be read"
         )
+        fetch = "fetch some with `vitalwire data fetch chbmit --patients 1,3`"
+        raise InputError(nothing_of(base, what, lines or [fetch]))
     return [
         EegSet(where.name, layout, where, tuple(recordings))
         for (where, layout), recordings in found.items()

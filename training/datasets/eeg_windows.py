@@ -17,10 +17,19 @@ from numpy.typing import NDArray
 
 from edge.offline import chunks_of
 from edge.stages.eeg_hops import hops_of
-from edge.stages.eeg_signal import EEG_FS_HZ, HOP_S, N_HOP, Bools, supported
+from edge.stages.eeg_signal import (
+    EEG_FS_HZ,
+    FS_MAX_HZ,
+    FS_MIN_HZ,
+    HOP_S,
+    N_HOP,
+    N_LEADS_MAX,
+    Bools,
+    supported,
+)
 from training.datasets.eeg_recording import EegRecording, Kind, Span
 from training.datasets.eeg_sets import EegSet, find_sets
-from training.datasets.records import check_patients
+from training.datasets.records import check_patients, nothing_of
 from training.run_folder import data_hash
 from vitalwire.contracts import Samples, Signal
 from vitalwire.errors import InputError
@@ -118,7 +127,8 @@ def read_eeg_data(data_dir: Path, max_bytes: int = MAX_BYTES) -> EegData:
             used.append(recording)
         _note(data, found, used)
     if not any(one.ictal.any() for one in data.windows):
-        raise InputError(f"{data_dir}: no EEG with an annotated seizure to learn from")
+        what = "no EEG with an annotated seizure to learn from"
+        raise InputError(nothing_of(data_dir, what, data.skipped))
     return data
 
 
@@ -132,8 +142,8 @@ def windows_of(recording: EegRecording, background: float = 1.0) -> Iterator[Eeg
     """
     if not supported(recording.fs, len(recording.leads)):
         raise InputError(
-            f"{recording.path}: cannot be analysed: {len(recording.leads)} leads at "
-            f"{recording.fs:g} Hz"
+            f"{recording.path}: expected 1 to {N_LEADS_MAX} leads at {FS_MIN_HZ:g} to "
+            f"{FS_MAX_HZ:g} Hz, got {len(recording.leads)} at {recording.fs:g} Hz"
         )
     for span in spans_of(recording, background):
         yield _window(recording, span)

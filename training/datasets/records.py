@@ -80,6 +80,12 @@ def left_out(folder: Path, names: Iterable[str], why: str) -> list[str]:
     return [f"{folder}: {why}: {shown}{more}"]
 
 
+def nothing_of(data_dir: Path, what: str, lines: Sequence[str]) -> str:
+    """Why there is nothing at all: the first of the lines, and how many more there are."""
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return f"{data_dir}: {what}" + (f": {lines[0]}{more}" if lines else "")
+
+
 def check_patients(wanted: Iterable[str], there: Iterable[str]) -> None:
     """Who is to be held out has to be there: else they would not be, and nobody would know.
 

@@ -21,6 +21,7 @@ from training.datasets.records import (
     check_patients,
     files_of,
     left_out,
+    nothing_of,
     open_ecg,
     patient_of,
 )
@@ -94,7 +95,8 @@ def read_rhythm_data(data_dir: Path) -> RhythmData:
         _read_annotated(data, annotated)
     data.noises.extend(read_noises(data_dir))
     if not data.train_weak and not data.train_strong:
-        raise InputError(f"{data_dir}: no record with a rhythm's label or annotations")
+        what = "no record with a rhythm's label or annotations"
+        raise InputError(nothing_of(data_dir, what, data.skipped))
     return data
 
 

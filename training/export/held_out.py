@@ -7,7 +7,13 @@ from pathlib import Path
 from training import runs
 from training.datasets.beat_sets import BeatData
 from training.datasets.beats import ProbabilityOfAf, beat_set
-from training.datasets.records import NEVER_TRAINED, check_patients, open_ecg, patient_of
+from training.datasets.records import (
+    NEVER_TRAINED,
+    check_patients,
+    nothing_of,
+    open_ecg,
+    patient_of,
+)
 from training.run_folder import RunFolder
 from training.scoring.record_sets import find_sets
 from training.tasks.ecg_beat import BeatConfig, BeatTask
@@ -73,6 +79,7 @@ def read_held_out(
                 data.skipped.append(str(error))
     check_patients(patients, (one.patient for one in data.first_leads))
     if not data.first_leads:
-        raise InputError(f"{data_dir}: no record with annotated beats to judge by")
+        what = "no record with annotated beats to judge by"
+        raise InputError(nothing_of(data_dir, what, data.skipped))
     data.sets.extend(data.first_leads)
     return data

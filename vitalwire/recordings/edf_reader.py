@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vitalwire.contracts import Samples
 from vitalwire.errors import InputError
 from vitalwire.recordings.annotations import NOTE_SYMBOL, Annotations
+from vitalwire.recordings.edf_header import check_header
 from vitalwire.recordings.edf_runs import Runs, record_onsets
 from vitalwire.recordings.edf_writer import MISSING_NOTE
 from vitalwire.recordings.fitting import fit_span
@@ -138,6 +139,7 @@ def read_edf_annotations(path: Path) -> Annotations:
 def _read(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such recording")
+    check_header(path)
     import edfio
 
     with warnings.catch_warnings():

@@ -133,10 +133,15 @@ def _factor(path: Path, lead: Lead, unit: str | None, signal: Signal) -> float:
     volts = _volts(given)
     if volts is None:
         raise InputError(
-            f"{path}: unit of lead {lead.label}: expected V, mV, uV or nV, got {given!r}; "
-            "say what it is with unit="
+            f"{path}: unit of lead {lead.label}: expected V, mV, uV or nV, got {given!r}: "
+            "correct it, or choose other leads"
         )
     return volts / _VOLTS[signal.unit.lower()]
+
+
+def is_voltage(unit: str) -> bool:
+    """Whether a lead of this unit can be read; a file may leave it open."""
+    return not unit.strip() or _volts(unit) is not None
 
 
 def _volts(unit: str) -> float | None:

@@ -126,8 +126,11 @@ def _check_scale(
     offset: NDArray[np.float32],
 ) -> None:
     for label, step, zero in zip(labels, scale, offset, strict=True):
-        if not (np.isfinite(step) and step > 0 and np.isfinite(zero)):
+        # Half of what the wire carries, which adds one lead's scale to another's offset.
+        most = float(step) * -wire.MISSING + abs(float(zero))
+        if not (step > 0 and most <= wire.MAX_FULL_SCALE / 2):  # false for NaN too
             raise InputError(
                 f"{path}: lead {label}: a step of {float(step):g} on {float(zero):g} is no "
-                "scale: correct gain and baseline (WFDB) or the physical range (EDF)"
+                "scale of an electrode: correct gain and baseline (WFDB) or the unit and the "
+                "physical range (EDF), or choose other leads"
             )

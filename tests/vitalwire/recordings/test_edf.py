@@ -177,16 +177,20 @@ def broken(path: Path, at: int, text: bytes) -> Path:
 @pytest.mark.parametrize(
     ("at", "text", "word"),
     [
-        (236, b"9999    ", "truncated"),  # data records
-        (236, b"-1      ", "truncated"),
+        (0, b"1", "begins with b'1"),  # version
+        (236, b"9999    ", "truncated.*says 9999, the file holds 4:"),  # data records
+        (236, b"-1      ", "truncated.*says -1, the file holds 4:"),
+        (236, b"x       ", "number of data records: .*'x'"),
         (244, b"0       ", "EDF"),  # their duration
-        (244, b"nan     ", "nothing to read"),
-        (252, b"x   ", "EDF"),  # number of signals
-        (252, b"0   ", "EDF"),
+        (244, b"nan     ", "duration of a data record: .*'nan'"),
+        (244, b"-1      ", "duration of a data record: .*'-1'"),
+        (184, b"1024    ", "number of bytes in the header: expected 512"),
+        (252, b"x   ", "number of signals: .*'x'"),
+        (252, b"0   ", "number of signals: .*'0'"),
         (352, b"mmHg    ", "mmHg"),
         (360, b"hello   ", "range"),  # physical minimum
         (360, b"nan     ", "range"),
-        (472, b"0       ", "EDF"),  # samples in a data record
+        (472, b"0       ", "samples in a data record: .*'0'"),  # samples in a data record
         (192, b"EDF+D", "without the annotations that hold its times"),
     ],
 )
@@ -214,8 +218,20 @@ def test_broken_onset_of_a_data_record(tmp_path: Path, onset: bytes) -> None:
 def test_truncated_and_foreign_files(tmp_path: Path) -> None:
     path = tmp_path / "r.edf"
     edfio.Edf([signal("Fp1", 256)]).write(path)
-    path.write_bytes(path.read_bytes()[:-700])
-    with pytest.raises(InputError, match="truncated"):
+    whole = path.read_bytes()
+    for n_bytes, word in [
+        (len(whole) - 700, "says 4, the file holds 2 and a part of one"),
+        (512, "says 4, the file holds 0:"),
+        (300, "truncated: expected a header of 512 bytes, got 300"),
+        (100, "truncated: expected an EDF header of 256 bytes at least, got 100"),
+        (0, "at least, got 0"),
+    ]:
+        path.write_bytes(whole[:n_bytes])
+        with pytest.raises(InputError, match=word) as caught:
+            open_recording(path)
+        assert str(path) in str(caught.value)
+    path.write_bytes(whole[:236] + b"0       " + whole[244:512])
+    with pytest.raises(InputError, match="has 0 data records"):
         open_recording(path)
     for content in (b"", b"hello", bytes(1000)):
         path.write_bytes(content)
