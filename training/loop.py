@@ -102,7 +102,10 @@ def fit(task: Task, config: LoopConfig, seed: int, run: RunFolder, say: Say) -> 
         run.save(LAST, learner.state())
         left_s = (time.monotonic() - started) * (config.epochs - epoch - 1)
         say(_line(history[-1], config.epochs, left_s))
-    shadow.load_state_dict(run.load(BEST))
+    try:
+        shadow.load_state_dict(run.load(BEST))
+    except (RuntimeError, TypeError):  # torch's words for other weights
+        raise InputError(f"{run.path / BEST}: holds no weights of this run's model") from None
     run.write_facts(task.facts(shadow.eval()))
 
 

@@ -109,16 +109,19 @@ def start(
     return run
 
 
-def resume(out: Path, data_dir: Path, say: Say) -> RunFolder:
-    """Go on with a run that was interrupted.
+def resume(out: Path, data_dir: Path, say: Say, task: TaskName | None = None) -> RunFolder:
+    """Go on with a run that was interrupted; of `task`, if one is given.
 
     Raises
     ------
     InputError
-        There is no run, it is of another version, or its data are not those it began with.
+        There is no run, it is of another version or task, or its data are not those it began
+        with.
     """
     run = RunFolder(out)
     config = config_of(run)
+    if task is not None and name_of(config) is not task:
+        raise InputError(f"{out}: is a run of {name_of(config)}, expected one of {task}")
     learned, entries = _task_of(config, data_dir, say, leave_of(run))
     if entries != run.provenance["data"]:
         raise InputError(f"{out}: the recordings in {data_dir} are not those it began with")

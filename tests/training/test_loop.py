@@ -141,6 +141,16 @@ def test_a_history_that_lost_its_end_is_in_the_checkpoint_too(tmp_path: Path) ->
     assert_same(run, trained(tmp_path / "b"))
 
 
+@pytest.mark.parametrize("weights", [[1, 2], {"w": torch.zeros(3)}, None])
+def test_the_best_weights_of_something_else(tmp_path: Path, weights: Any) -> None:
+    run = trained(tmp_path / "a")
+    (run.path / "facts.json").unlink()
+    run.save(BEST, weights)
+    with pytest.raises(InputError, match=r"best\.pt: holds no weights of this run's model"):
+        fit(Line(), CONFIG, 7, run, print)
+    assert not (run.path / "facts.json").exists()
+
+
 @pytest.mark.parametrize(
     "scores",
     [(10.0, 80.12346, 30.0, 20.0), (80.12344, 1.0, 1.0, 1.0), (1.0, 5.0, 5.0, 2.0)],

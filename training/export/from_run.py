@@ -1,8 +1,11 @@
 """A run's folder on disk to a bundle's; for `vitalwire export`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from edge.bundle_store import SHIPPED_FOLDER
 from training import runs
@@ -17,6 +20,27 @@ from vitalwire.bundle.manifest import MANIFEST
 from vitalwire.errors import InputError
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What of a run's `facts.json` goes into a bundle."""
+
+    labels: Annotated[list[str], Field(min_length=1)]
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    thresholds: dict[str, float] = field(default_factory=dict)
+    episodes: dict[str, dict[str, float]] = field(default_factory=dict)
+    record_label: dict[str, list[float]] = field(default_factory=dict)
+    figures: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Provenance:
+    """What of its `provenance.json`."""
+
+    data: list[dict[str, str]]
+    command: str
+    git_revision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +112,8 @@ def read_trained(run: RunFolder) -> Trained:
         raise InputError(
             f"{run.path}: best.pt does not fit config.json: one of them was altered"
         ) from None
-    missing = [key for key in ("labels", "temperature") if key not in facts]
-    missing += [key for key in ("data", "command", "git_revision") if key not in provenance]
-    if missing:
-        raise InputError(f"{run.path}: {missing[0]} is missing: it is of another version")
+    _checked(run.path / "facts.json", _Facts, facts)
+    _checked(run.path / "provenance.json", _Provenance, provenance)
     return Trained(
         model=model,
         architecture=config.task.model,
@@ -101,6 +123,17 @@ def read_trained(run: RunFolder) -> Trained:
         git_revision=provenance["git_revision"],
         seed=config.seed,
     )
+
+
+def _checked(path: Path, kind: type[Any], fields: Mapping[str, Any]) -> None:
+    try:
+        TypeAdapter(kind).validate_python(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path}: {where}: {first['msg']}: it was altered, or is of another version"
+        ) from None
 
 
 def task_name(run: RunFolder) -> Task:

@@ -38,6 +38,7 @@ class _Work:
     paths: dict[str, Path] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     left_out: int = 0  # labelled records that are not of the test fifth
+    learned: int = 0  # annotated records of DS1, and paced ones
 
 
 def evaluate_rhythm(
@@ -123,6 +124,8 @@ def _take_labelled(sets: RecordSets, records: Sequence[str] | None, work: _Work)
 
 def _take_annotated(sets: RecordSets, records: Sequence[str] | None, work: _Work) -> None:
     for found in sets.annotated:
+        if records is None:
+            work.learned += sum(name in _LEARNED for name in found.names)
         silent = []  # beats alone: a fault where other records of the folder tell the rhythm
         for name in found.names:
             if not _is_wanted(name, records):
@@ -216,6 +219,11 @@ def _nothing(data_dir: Path, work: _Work) -> str:
         return (
             f"{data_dir}: none of its {work.left_out} labelled records is of the test fifth: "
             "score all of them with --records all"
+        )
+    if not skipped and work.learned:
+        return (
+            f"{data_dir}: all of its {work.learned} annotated records are of DS1 or paced, and "
+            "may have been learned from: score them with --records all"
         )
     if not skipped:
         return (

@@ -78,8 +78,14 @@ def command(
         raise InputError("--zoo: expected ecg-beat or ecg-rhythm; use --model for eeg-seizure")
     if leave_one_out and name is not Task.EEG_SEIZURE:
         raise InputError(f"--leave-one-out: expected eeg-seizure, got {task}: see --folds")
+    own = (config is not None, model is not None, seed is not None, epochs is not None)
+    if resume and any(own):
+        raise InputError(
+            "--resume goes on as the run was begun: expected no --config, --model, --seed or "
+            "--epochs beside it"
+        )
     if resume:
-        run = runs.resume(out, data, say)
+        run = runs.resume(out, data, say, name)
     else:
         wanted = runs.changed(runs.read_config(name, config), model, seed, epochs)
         if folds or leave_one_out:

@@ -171,6 +171,13 @@ def test_a_bad_table_is_one_line(tmp_path: Path, table: str, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_nothing_but_what_may_have_been_learned_from(tmp_path: Path) -> None:
+    Made(duration_s=20, marks=[(1.0, "+", "(N")]).write(tmp_path, "101")
+    with pytest.raises(InputError, match=r"all of its 1 annotated .* of DS1.* all"):
+        run(tmp_path)
+    assert run(tmp_path, ["all"])["skipped"] == []
+
+
 def test_nothing_annotated(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         run(tmp_path / "nowhere")

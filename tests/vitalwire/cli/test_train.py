@@ -56,7 +56,13 @@ def test_from_records_to_a_finished_run(data: Path, tmp_path: Path, task: str) -
     assert again.exit_code == 2
     assert "is not empty" in again.stderr
     (tmp_path / "run" / "facts.json").unlink()
-    resumed = train(task, "--data", data, "--out", tmp_path / "run", "--resume")
+    other = {"ecg-beat": "ecg-rhythm", "ecg-rhythm": "ecg-beat"}[task]
+    more = ("--data", data, "--out", tmp_path / "run", "--resume")
+    refused = train(other, *more)
+    assert refused.exit_code == 2
+    assert f"is a run of {task}, expected one of {other}" in refused.stderr
+    assert not (tmp_path / "run" / "facts.json").exists()
+    resumed = train(task, *more)
     assert resumed.exit_code == 0, resumed.output
     assert "finished" in resumed.stdout
     assert json.loads((tmp_path / "run" / "facts.json").read_text()) == told["facts"]
@@ -75,6 +81,7 @@ BAD = [
     (("ecg-beat", "--folds", "1"), "", "expected at least 2, got 1"),
     (("ecg-beat", "--folds", "2", "--resume"), "", "neither --leave nor --resume"),
     (("ecg-beat", "--resume"), "", "no run is here"),
+    (("ecg-beat", "--resume", "--epochs", "9"), "", "--resume goes on as the run was begun"),
     (("ecg-beat",), "epochs = 3", "unknown key epochs"),
     (("ecg-rhythm",), "[task.augment]\nloud = 1", "unknown key task.augment.loud"),
     (("ecg-beat",), "[loop]\nepochs = 0", "loop.epochs: Input should be greater"),
