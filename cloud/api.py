@@ -21,9 +21,9 @@ from starlette.staticfiles import StaticFiles
 from cloud.feed import Feed
 from cloud.guard import COOKIE, LOGIN_PATH, Guard
 from cloud.mailbox import Hub, Mailbox, P, Update
+from cloud.pieces import WaveBox
 from cloud.state import RefusedError
 from cloud.views import View, to_ms
-from cloud.waveform import WaveBox
 from vitalwire import __version__
 from vitalwire.contracts import CommandAction
 from vitalwire.errors import UnavailableError

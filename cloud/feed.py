@@ -17,9 +17,10 @@ from cloud.config import FeedSettings
 from cloud.history import History
 from cloud.inbound import ActiveAlarms, StreamEvents
 from cloud.mailbox import Hub, Update
+from cloud.pieces import Piece
 from cloud.state import Link, WardState
 from cloud.subscriber import Subscriber
-from cloud.waveform import Piece, Waveforms
+from cloud.waveform import Waveforms
 from vitalwire import messages, topics
 from vitalwire.contracts import AlarmEvent, Chunk, Command, CommandAction, Receipt, Vitals
 from vitalwire.errors import UnavailableError, WireError
@@ -77,10 +78,10 @@ class Feed:
         except WireError as error:
             self._count_unreadable(topic, error)
             return
-        if isinstance(message, Chunk):
-            self.waves.send(self.waveforms.push(message))
-            return
         now_ns = self.now_ns()
+        if isinstance(message, Chunk):
+            self.waves.send(self.waveforms.push(message, now_ns))
+            return
         if isinstance(message, StreamEvents):
             self.waves.send(self.waveforms.push_events(message))
         elif isinstance(message, Vitals):

@@ -1,146 +1,20 @@
-"""The strip on the screen: chunks in, few integers out. For the eye, never for analysis.
+"""The strips of the ward: what the gateway hears and says, put on each strip at its place."""
 
-A causal 0.5 to 40 Hz band-pass (the monitor band of IEC 60601-2-27) with carried state, then
-every n-th sample, counted from the stream's start: the same picture however the radio cut it.
-"""
-
-import math
-from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cloud import marks
+from cloud.decimation import Decimator
 from cloud.inbound import ActiveAlarms, StreamEvents
-from cloud.mailbox import Mailbox
-from cloud.marks import LeadChange, Mark, Opinion, Reading, Stretch
+from cloud.marks import Stretch
+from cloud.pieces import Piece, joined
 from cloud.seizures import Seizures
-from vitalwire.contracts import AlarmEvent, Chunk, Samples, Signal, Vitals
-from vitalwire.dsp import CausalBandpass
+from vitalwire.contracts import AlarmEvent, Chunk, Signal, Vitals
 from vitalwire.wire import MAX_CHANNELS
 
-LOW_HZ: Final = 0.5
-HIGH_HZ: Final = 40.0
-MAX_DISPLAY_HZ: Final = 130.0  # one of the common wearables' own rate
 MAX_LEADS: Final = {Signal.ECG: 3, Signal.EEG: MAX_CHANNELS}
-KEPT_S: Final = 12.0  # for a reader who has just come
-MAX_MARKS: Final = 60  # 300 beats a minute over that time
-MAX_SECONDS: Final = 20  # of what is said once a second: it lags behind the samples
-MAX_CHANGES: Final = 6  # of one lead
 UNIT_PER_COUNT: Final = {Signal.ECG: 0.001, Signal.EEG: 0.1}  # mV, uV
-_FULL_SCALE: Final = 2**31 - 1
 RESTART_S: Final = 10.0  # farther back than this is no late chunk, but a stream begun anew
-
-Counts = list[list[int | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Display samples without a break, `counts[lead][i]` at position `start + i`."""
-
-    start: int
-    counts: Counts
-
-    @property
-    def n_samples(self) -> int:
-        return len(self.counts[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What is new of one strip. Another `stream` than before: wipe the strip."""
-
-    key: str  # "device/signal"
-    stream: str
-    fs: float
-    unit: str
-    unit_per_count: float
-    runs: tuple[Run, ...] = ()
-    marks: tuple[Mark, ...] = ()
-    opinions: tuple[Opinion, ...] = ()
-    readings: tuple[Reading, ...] = ()
-    leads: tuple[LeadChange, ...] = ()
-    seizures: tuple[Stretch, ...] | None = None  # all of them; None: no news
-    lead_off: int = 0
-    injected: bool = False
-    kind: str = "wave"
-
-    def view(self) -> dict[str, object]:
-        return {
-            "key": self.key,
-            "stream": self.stream,
-            "fs": self.fs,
-            "unit": self.unit,
-            "unit_per_count": self.unit_per_count,
-            "runs": [{"start": run.start, "counts": run.counts} for run in self.runs],
-            "beats": [mark.view() for mark in self.marks],
-            "opinions": [opinion.view() for opinion in self.opinions],
-            "readings": [reading.view() for reading in self.readings],
-            "leads": [change.view() for change in self.leads],
-            "seizures": self.seizures and [stretch.view() for stretch in self.seizures],
-            "lead_off": self.lead_off,
-            "injected": self.injected,
-        }
-
-
-class WaveBox(Mailbox[Piece]):
-    """A mailbox that strings pieces together, the oldest dropped beyond `KEPT_S`."""
-
-    def merge(self, older: Piece, newer: Piece) -> Piece:
-        return joined(older, newer)
-
-
-def joined(older: Piece | None, newer: Piece) -> Piece:
-    """Two pieces as one, no longer than `KEPT_S`; the newer alone of another stream."""
-    if older is None or older.stream != newer.stream:
-        return newer
-    return trimmed(
-        replace(
-            newer,
-            runs=older.runs + newer.runs,
-            marks=older.marks + newer.marks,
-            opinions=older.opinions + newer.opinions,
-            readings=older.readings + newer.readings,
-            leads=older.leads + newer.leads,
-            seizures=older.seizures if newer.seizures is None else newer.seizures,
-        )
-    )
-
-
-def trimmed(piece: Piece) -> Piece:
-    """The newest `KEPT_S` of a piece, cut between runs.
-
-    A beat is found after its samples have gone by: a mark may lie before all the runs.
-    """
-    room = math.ceil(piece.fs * KEPT_S)
-    runs: deque[Run] = deque()
-    for run in reversed(piece.runs):
-        if room <= 0:
-            break
-        room -= run.n_samples
-        runs.appendleft(run)
-    return replace(
-        piece,
-        runs=tuple(runs),
-        marks=piece.marks[-MAX_MARKS:],
-        opinions=piece.opinions[-MAX_SECONDS:],
-        readings=piece.readings[-MAX_SECONDS:],
-        leads=_last_changes(piece.leads),
-    )
-
-
-def _last_changes(changes: Sequence[LeadChange]) -> tuple[LeadChange, ...]:
-    """The newest few of each lead: one that has not changed for long keeps its state."""
-    counts: Counter[int] = Counter()
-    kept: deque[LeadChange] = deque()
-    for change in reversed(changes):
-        counts[change.lead] += 1
-        if counts[change.lead] <= MAX_CHANGES:
-            kept.appendleft(change)
-    return tuple(kept)
 
 
 @dataclass(slots=True)
@@ -149,11 +23,14 @@ class _Stream:
     fs: float
     n_leads: int
     epoch: int  # of the picture: one more after each restart within a stream id
-    step: int
-    bandpass: CausalBandpass | None
+    decimator: Decimator
     expected: int
     clock: tuple[int, int] | None = None  # a sample and its time in ns
-    last: Samples = field(default_factory=lambda: np.zeros((1, 1), np.float32))
+
+    @property
+    def step(self) -> int:
+        """Samples from one display sample to the next."""
+        return self.decimator.step
 
 
 class Waveforms:
@@ -164,7 +41,7 @@ class Waveforms:
         self._kept: dict[str, Piece] = {}
         self._seizures = Seizures()
 
-    def push(self, chunk: Chunk) -> list[Piece]:
+    def push(self, chunk: Chunk, heard_ns: int) -> list[Piece]:
         """Filter a chunk's first leads; nothing for one that comes late or twice."""
         key = f"{chunk.device}/{chunk.signal.value}"
         leads = chunk.data[: MAX_LEADS[chunk.signal]]
@@ -175,13 +52,13 @@ class Waveforms:
         if late > 0:
             leads = leads[:, late:]
         elif late < 0:
-            stream.bandpass = _bandpass(chunk.fs)
+            stream.decimator.restart()
         first = chunk.first_sample + max(late, 0)
         stream.expected = first + leads.shape[1]
-        run = _decimate(stream, leads, first, UNIT_PER_COUNT[chunk.signal])
+        run = stream.decimator.push(leads, first)
         piece = Piece(
-            key, f"{stream.stream_id}.{stream.epoch}", chunk.fs / stream.step,
-            chunk.signal.unit, UNIT_PER_COUNT[chunk.signal],
+            key, f"{stream.stream_id}.{stream.epoch}", stream.decimator.display_fs,
+            chunk.signal.unit, UNIT_PER_COUNT[chunk.signal], heard_ns,
             runs=(run,) if run.n_samples else (),
             lead_off=chunk.lead_off, injected=chunk.injected,
         )  # fmt: skip
@@ -285,49 +162,11 @@ class Waveforms:
             fs=chunk.fs,
             n_leads=n_leads,
             epoch=known.epoch + 1 if known else 0,
-            step=max(1, math.ceil(chunk.fs / MAX_DISPLAY_HZ)),
-            bandpass=_bandpass(chunk.fs),
+            decimator=Decimator(chunk.fs, n_leads, UNIT_PER_COUNT[chunk.signal]),
             expected=chunk.first_sample,
-            last=np.zeros((n_leads, 1), np.float32),
         )
         return fresh
 
 
 _SHOWN: Final = {Signal.ECG: marks.is_rhythm, Signal.EEG: marks.is_brain}
 """What a model says of a signal; other models speak of other things."""
-
-
-def _bandpass(fs: float) -> CausalBandpass | None:
-    """The display band, narrower where the rate cannot carry it; None below 2 Hz."""
-    display_fs = fs / max(1, math.ceil(fs / MAX_DISPLAY_HZ))
-    high = min(HIGH_HZ, 0.4 * display_fs)
-    return CausalBandpass(fs, LOW_HZ, high) if high > 2 * LOW_HZ else None
-
-
-def _decimate(stream: _Stream, leads: Samples, first: int, unit_per_count: float) -> Run:
-    missing = np.isnan(leads)
-    filled = _filled(leads, stream.last) if missing.any() else leads
-    stream.last = filled[:, -1:].copy()
-    filtered = stream.bandpass.push(filled) if stream.bandpass else filled
-    offset = -first % stream.step
-    shown = np.rint(filtered[:, offset :: stream.step] / unit_per_count)
-    shown = np.clip(shown, -_FULL_SCALE, _FULL_SCALE)
-    holes = missing[:, offset :: stream.step]
-    return Run((first + offset) // stream.step, _counts(shown, holes))
-
-
-def _filled(leads: Samples, last: Samples) -> Samples:
-    """Missing samples take the value before them, so that the filter sees no NaN."""
-    padded = np.concatenate([last, leads], axis=1)
-    index = np.where(np.isnan(padded), 0, np.arange(padded.shape[1]))
-    index = np.maximum.accumulate(index, axis=1)
-    filled: Samples = np.take_along_axis(padded, index, axis=1)[:, 1:]
-    return filled
-
-
-def _counts(shown: Samples, holes: NDArray[np.bool_]) -> Counts:
-    rows: Sequence[Sequence[float]] = shown.tolist()
-    return [
-        [None if hole else int(value) for value, hole in zip(row, gone, strict=True)]
-        for row, gone in zip(rows, holes.tolist(), strict=True)
-    ]

@@ -7,8 +7,9 @@ import pytest
 
 from cloud import inbound
 from cloud.inbound import ActiveAlarms, Info, StreamEvents
+from cloud.pieces import MAX_CHANGES, Piece, joined
 from cloud.state import WardState
-from cloud.waveform import MAX_CHANGES, Piece, Waveforms, joined
+from cloud.waveform import Waveforms
 from tests.cloud.fake_gateway import (
     T0_NS,
     alarm,
@@ -33,7 +34,7 @@ EVENTS = "vitalwire/v1/ward/bed-1/eeg/events"
 
 def started(n_leads: int = 4) -> Waveforms:
     waveforms = Waveforms()
-    waveforms.push(eeg_chunk(np.zeros((n_leads, 512)), 0))
+    waveforms.push(eeg_chunk(np.zeros((n_leads, 512)), 0), T0_NS)
     return waveforms
 
 
@@ -47,7 +48,7 @@ def told(waveforms: Waveforms, *items: object) -> list[Piece]:
 @pytest.mark.parametrize("n_leads", [1, 18, 32])
 def test_every_lead_of_an_eeg_is_shown(n_leads: int) -> None:
     data = np.full((n_leads, 256), np.nan)
-    (piece,) = Waveforms().push(eeg_chunk(data, 0))
+    (piece,) = Waveforms().push(eeg_chunk(data, 0), T0_NS)
     assert (len(piece.runs[0].counts), piece.fs, piece.unit) == (n_leads, 128.0, "uV")
 
 
@@ -60,7 +61,7 @@ def test_the_probability_of_a_seizure_stands_at_its_second() -> None:
 
 def test_an_eeg_has_no_rhythm_and_an_ecg_no_seizure() -> None:
     waveforms = started()
-    waveforms.push(chunk(np.zeros(360), 0))
+    waveforms.push(chunk(np.zeros(360), 0), T0_NS)
     assert told(waveforms, replace(probabilities(256), signal=Signal.EEG)) == []
     said = (replace(seizure_probability(256, 0.9), signal=Signal.ECG),)
     assert waveforms.push_events(StreamEvents("bed-1", Signal.ECG, probabilities=said)) == []
@@ -70,7 +71,7 @@ def test_a_lead_keeps_its_state_for_who_comes_late() -> None:
     waveforms = started()
     told(waveforms, lead_state(2, 256, SignalState.FLAT))
     for second in range(40):
-        waveforms.push(eeg_chunk(np.zeros((4, 256)), 512 + 256 * second))
+        waveforms.push(eeg_chunk(np.zeros((4, 256)), 512 + 256 * second), T0_NS)
         flapping = SignalState.POOR if second % 2 else SignalState.GOOD
         told(waveforms, lead_state(1, 512 + 256 * second, flapping))
     (kept,) = waveforms.recent()
@@ -147,7 +148,7 @@ def test_a_piece_without_news_of_seizures_keeps_those_that_are_known() -> None:
     waveforms = started()
     waveforms.push_vitals(eeg_vitals(512, 4))
     (piece,) = waveforms.push_alarms(seizure_alarm(T0_NS))
-    (newer,) = waveforms.push(eeg_chunk(np.zeros((4, 64)), 512))
+    (newer,) = waveforms.push(eeg_chunk(np.zeros((4, 64)), 512), T0_NS)
     assert joined(piece, newer).seizures == piece.seizures
     assert newer.view()["seizures"] is None
 

@@ -3,7 +3,7 @@
 
 import { Axis, MM_PER_S } from "./axis.js";
 import { attribute, text } from "./dom.js";
-import { clock } from "./format.js";
+import { Heard } from "./heard.js";
 import { Lane } from "./lane.js";
 import { LeadStates } from "./leads.js";
 import { Playhead } from "./playhead.js";
@@ -11,9 +11,9 @@ import { Samples } from "./samples.js";
 import { SEIZURE_STACK } from "./seizure.js";
 
 const KEPT_S = 25;
-const SILENT_MS = 2500;
 const SCALES_UV = [20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 5000]; // from lane to lane
-const FILLED = 0.95; // of the way to the next lane, by all but the largest samples
+const FILLED = 1.1; // of the way to the next lane, by all but the largest samples
+const LARGEST = 0.05; // of all samples: one wild lead of 23 must not flatten the others
 const REACH = 0.9; // of that way, to either side: a spike may touch its neighbour's lane
 const LANE_REM = 0.86; // the lowest lane that has room for its label
 const WIDE_REM = 30; // from here on the screen shows 10 s, below it 5 s
@@ -30,8 +30,7 @@ export class Montage {
     this.stream = "";
     this.first = 0; // lead of the top lane
     this.shown = 0; // lanes
-    this.heardAt = -Infinity;
-    this.heardMs = null;
+    this.heard = new Heard();
     this.gainAt = this.steppedAt = 0;
     new ResizeObserver(() => this.resize()).observe(canvas);
   }
@@ -59,8 +58,7 @@ export class Montage {
     for (const [from, to] of this.lane.accept(piece)) this.#paintLane(from, to);
     this.injected = piece.injected;
     if (burst === 0) return;
-    this.heardAt = performance.now();
-    this.heardMs = nowMs;
+    this.heard.take(piece.heard_ms, nowMs);
     if (this.playhead.take(burst, this.samples)) {
       this.#fitGain();
       this.redraw();
@@ -100,10 +98,8 @@ export class Montage {
 
   /** Called for each frame. */
   frame(now) {
-    const silent = now - this.heardAt > SILENT_MS;
-    text(this.labels.over, this.heardMs == null ? "no waveform yet"
-      : silent ? `no waveform since ${clock(this.heardMs)}` : "");
-    attribute(this.canvas.parentElement, "data-still", silent ? "" : null);
+    text(this.labels.over, this.heard.words(now));
+    attribute(this.canvas.parentElement, "data-still", this.heard.silent(now) ? "" : null);
     attribute(this.canvas.parentElement, "data-injected", this.injected ? "" : null);
     if (this.playhead?.at == null || !this.width) return;
     if (reducedMotion.matches && now - this.steppedAt < 1000) return;
@@ -234,7 +230,7 @@ export class Montage {
       for (const value of this.samples.between(lead, end - this.axis.window, end)) sizes.push(Math.abs(value));
     }
     sizes.sort((a, b) => a - b);
-    const needed = sizes.length ? (2 * sizes[Math.floor(sizes.length * 0.98)]) / FILLED : SCALES_UV[4];
+    const needed = sizes.length ? (2 * sizes[Math.floor(sizes.length * (1 - LARGEST))]) / FILLED : SCALES_UV[4];
     const scale = SCALES_UV.find((uv) => uv >= needed) ?? SCALES_UV.at(-1);
     // One finer has to be clearly enough: a scale that goes to and fro hides what grows.
     if (this.scale === scale || (scale < this.scale && needed > 0.85 * scale)) return false;

@@ -5,8 +5,8 @@
 import { Axis, MM_PER_S } from "./axis.js";
 import { Beats, drawLetter } from "./beats.js";
 import { attribute, show, text } from "./dom.js";
-import { clock } from "./format.js";
 import { drawGrid, fitGain, screenMm } from "./grid.js";
+import { Heard } from "./heard.js";
 import { Lane } from "./lane.js";
 import { Playhead } from "./playhead.js";
 import { Samples } from "./samples.js";
@@ -14,7 +14,6 @@ import { Samples } from "./samples.js";
 const MM_PER_REM = 4.23; // one mm is 3.78 px at 16 px a rem: life size on a common screen
 const KEPT_S = 40;
 const LETTER_HALF_REM = 0.6;
-const SILENT_MS = 2500;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Strip {
@@ -26,8 +25,7 @@ export class Strip {
     this.labels = labels; // {gain, over}
     this.lead = 0;
     this.stream = "";
-    this.heardAt = -Infinity;
-    this.heardMs = null;
+    this.heard = new Heard();
     this.gainAt = 0;
     this.steppedAt = 0;
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -45,8 +43,7 @@ export class Strip {
     this.leadOff = piece.lead_off;
     this.injected = piece.injected;
     if (burst === 0) return;
-    this.heardAt = performance.now();
-    this.heardMs = nowMs;
+    this.heard.take(piece.heard_ms, nowMs);
     if (this.playhead.take(burst, this.samples)) {
       this.#fitGain();
       this.redraw();
@@ -94,8 +91,7 @@ export class Strip {
 
   /** Called for each frame. */
   frame(now) {
-    const silent = now - this.heardAt > SILENT_MS;
-    this.#overlay(silent);
+    this.#overlay(now);
     if (this.playhead?.at == null || !this.width) return;
     if (reducedMotion.matches && now - this.steppedAt < 1000) return;
     const elapsed = Math.min(1.2, (now - (this.steppedAt || now)) / 1000);
@@ -264,13 +260,10 @@ export class Strip {
     drawGrid(this.grid, this.width, this.height, { mm: this.mm, base, mmPerMv }, this.ink);
   }
 
-  #overlay(silent) {
-    let words = "";
-    if (this.heardMs == null) words = "no waveform yet";
-    else if (silent) words = `no waveform since ${clock(this.heardMs)}`;
-    else if ((this.leadOff >> this.lead) & 1) words = "lead off";
-    text(this.labels.over, words);
-    attribute(this.canvas.parentElement, "data-still", silent ? "" : null);
+  #overlay(now) {
+    const off = (this.leadOff >> this.lead) & 1;
+    text(this.labels.over, this.heard.words(now) || (off ? "lead off" : ""));
+    attribute(this.canvas.parentElement, "data-still", this.heard.silent(now) ? "" : null);
     attribute(this.canvas.parentElement, "data-injected", this.injected ? "" : null);
   }
 }
