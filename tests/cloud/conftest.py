@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from cloud.config import FeedBrokerSettings, FeedSettings
@@ -37,9 +38,12 @@ def start_feed(own_mosquitto: Mosquitto, tmp_path: Path) -> StartFeed:
     return start
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    """Debian's Chromium, without a network."""
+    """Debian's Chromium, without a network: one for a module, for its start is slow.
+
+    It lives in the module's event loop, and so must the tests: `pytest.mark.asyncio` says so.
+    """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=str(chromium),

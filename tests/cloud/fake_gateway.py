@@ -152,11 +152,16 @@ def seizure_alarm(time_ns: int = T0_NS, leads: tuple[float, ...] = (0.1, 0.6, 0.
     AlarmEvent
 ):  # fmt: skip
     """The alarm of a seizure with its evidence, at its start."""
-    event = alarm("s1", kind=AlarmKind.SEIZURE, time_ns=time_ns, message="seizure")
+    order = sorted(
+        (lead for lead in range(len(leads)) if leads[lead] > 0), key=leads.__getitem__
+    )
+    strongest = ", ".join(str(lead + 1) for lead in reversed(order[-4:]))
+    message = f"seizure, most of all on lead {strongest}"
+    event = alarm("s1", kind=AlarmKind.SEIZURE, time_ns=time_ns, message=message)
     evidence: Evidence = {
-        "model": "eeg-seizure", "probability": 0.94, "mean": 0.81,
-        "trace": (0.02, 0.4, 0.9, 0.94), "leads": leads, "strongest": "2, 4, 1",
-        "n_read": 3, "n_leads": 4,
+        "model": "eeg-seizure", "probability": 0.94, "mean": 0.81, "confidence": 0.81,
+        "rests_on": "EEG", "trace": (0.02, 0.4, 0.9, 0.94), "leads": leads,
+        "strongest": strongest, "n_read": max(1, len(leads) - 1), "n_leads": len(leads),
     }  # fmt: skip
     return replace(event, signal=Signal.EEG, evidence=evidence)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from cloud.server import RunningFeed
@@ -23,6 +24,8 @@ from tests.cloud.fake_gateway import (
 from tests.cloud.waiting import until
 from tests.servers import Mosquitto
 from vitalwire.contracts import AlarmKind, BeatClass, DeviceInfo, DeviceStatus, Priority
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser's
 
 expect.set_options(timeout=20_000)
 INFO = DeviceInfo(("MLII",), 360.0, "mV", 0.2, "test")
@@ -45,15 +48,17 @@ async def stage_on(
 ) -> AsyncIterator[Stage]:
     async with start_feed(**more) as running, FakeGateway(broker.port) as gateway:
         await until(lambda: running.feed.ward.link.connected, "feed connected")
-        page = await browser.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda line: note(line, errors))
-        await page.goto(running.url)
-        if "access_token" not in more:
-            await expect(page.locator("#live")).to_have_text("live")
-        yield Stage(page, running, gateway, errors)
-        await page.close()
+        page = await browser.new_page()  # in a context of its own: nothing is left to the next
+        try:
+            errors: list[str] = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda line: note(line, errors))
+            await page.goto(running.url)
+            if "access_token" not in more:
+                await expect(page.locator("#live")).to_have_text("live")
+            yield Stage(page, running, gateway, errors)
+        finally:
+            await page.close()
 
 
 def note(line: ConsoleMessage, errors: list[str]) -> None:
@@ -61,7 +66,7 @@ def note(line: ConsoleMessage, errors: list[str]) -> None:
         errors.append(line.text)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def stage(
     start_feed: StartFeed, own_mosquitto: Mosquitto, browser: Browser
 ) -> AsyncIterator[Stage]:

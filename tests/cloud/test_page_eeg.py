@@ -1,12 +1,15 @@
 """What the page draws of an EEG, in a real browser on a real broker."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from playwright.async_api import Browser, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
+from edge.stages.seizure_alarms import LEADS_S
 from tests.cloud.conftest import StartFeed
 from tests.cloud.fake_gateway import (
     eeg_chunk,
@@ -18,8 +21,11 @@ from tests.cloud.fake_gateway import (
 )
 from tests.cloud.test_page import Stage, stage_on
 from tests.cloud.test_page_rhythm import COLUMNS, soon_ns
+from tests.cloud.waiting import until
 from tests.servers import Mosquitto
 from vitalwire.contracts import DeviceInfo, DeviceStatus, Signal, SignalState
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser's
 
 FS = 256
 SECONDS = 5
@@ -27,7 +33,7 @@ LABELS = ("F7-T7", "T7-P7", "FP1-F7", "CZ-PZ")
 SIZES = [(390, 844), (1024, 768), (1440, 900)]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def stage(
     start_feed: StartFeed, own_mosquitto: Mosquitto, browser: Browser
 ) -> AsyncIterator[Stage]:
@@ -56,7 +62,8 @@ async def play(stage: Stage, labels: tuple[str, ...] = LABELS, seizure: bool = T
     await gateway.events("bed-1", [*states, *said], Signal.EEG)
     await gateway.say(eeg_vitals(n, len(labels) - 2, time_ns=now_ns))
     if seizure:
-        await gateway.say(seizure_alarm(now_ns - 2 * 10**9))
+        spoke = (0.1, 0.6, 0.0, 0.3, *[0.01] * len(labels))[: len(labels)]
+        await gateway.say(seizure_alarm(now_ns - 2 * 10**9, spoke))
 
 
 async def test_lanes_their_marks_and_their_numbers(stage: Stage) -> None:
@@ -100,15 +107,25 @@ async def test_a_seizure_is_shaded_and_its_leads_are_named(stage: Stage) -> None
     await expect(card.locator(".lead-label[data-strong] b")).to_have_text(
         ["F7-T7", "T7-P7", "CZ-PZ"]
     )
-    await expect(card.locator(".basis")).to_contain_text("most on T7-P7, CZ-PZ, F7-T7")
+    in_order = "T7-P7, CZ-PZ, F7-T7".replace("-", "\N{NON-BREAKING HYPHEN}")
+    await expect(card.locator(".basis")).to_contain_text(f"most on {in_order}")
     await expect(item.locator(".kind")).to_have_text("Seizure")
+    await expect(item.locator(".message")).to_have_text(f"seizure, most of all on {in_order}")
     await expect(item.locator(".lead-rows b")).to_have_text(["T7-P7", "CZ-PZ", "F7-T7"])
-    await expect(item.locator(".exhibit").first).to_contain_text("3 of 4 could be read")
+    await expect(item.locator(".exhibit").first).to_contain_text(
+        f"over {LEADS_S:g} s, 3 of 4 could be read"
+    )
     await expect(item.locator(".exhibit").nth(1)).to_contain_text(
         "Seizure: probability last 94 %"
     )
     await expect(item.locator(".evidence li")).to_have_text(
-        ["Model eeg-seizure", "Probability 94 %", "Mean 81 %"]
+        [
+            "Model eeg-seizure",
+            "Probability 94 %",
+            "Mean 81 %",
+            "Confidence 81 %",
+            "Rests on EEG",
+        ]
     )
     shaded, lane = ["canvas.lanes", "--seizure"], ["canvas.seizure-lane", "--seizure"]
     await stage.page.wait_for_function(
@@ -119,6 +136,63 @@ async def test_a_seizure_is_shaded_and_its_leads_are_named(stage: Stage) -> None
     second = (await stage.page.evaluate("document.querySelector('canvas.lanes').width")) / 10
     assert abs(bar[0] - 3 * second) < 0.1 * second  # from the onset: 2 s before the end of 5 s
     assert abs(said[0] - 3 * second) < 0.6 * second  # an answer is of the second before it
+
+
+async def test_leads_of_another_montage_have_no_names(stage: Stage) -> None:
+    await play(stage, ("FP1", "FP2"), seizure=False)
+    await stage.gateway.say(seizure_alarm(soon_ns(stage)))  # of four leads
+    card, item = stage.page.locator("[data-device='bed-1']"), stage.page.locator(".alarm")
+    await expect(item.locator(".message")).to_have_text("seizure, most of all on lead 2, 4, 1")
+    await expect(item.locator(".lead-rows b")).to_have_text(["lead 2", "lead 4", "lead 1"])
+    await expect(card.locator(".basis")).to_have_text(re.compile(r"alarm since [\d:]+$"))
+    await expect(card.locator(".lead-label[data-strong]")).to_have_count(0)
+
+
+async def test_one_wild_lead_does_not_flatten_the_others(stage: Stage) -> None:
+    rows = 30 * np.sin(np.arange(4 * FS) / 9 + np.arange(24)[:, None])
+    rows[7] *= 60
+    labels = tuple(f"E{i + 1}" for i in range(24))
+    await stage.gateway.device(
+        "bed-1", DeviceStatus(True), DeviceInfo(labels, FS, "uV", 0.2), Signal.EEG
+    )
+    await stage.gateway.chunk(eeg_chunk(rows, 0))
+    await expect(stage.page.locator(".montage .gain")).to_contain_text("70 µV lane to lane")
+
+
+async def test_what_came_before_the_card_is_not_lost(stage: Stage) -> None:
+    gateway, info = stage.gateway, DeviceInfo(("F7-T7", "T7-P7"), FS, "uV", 0.2)
+    rows = 30 * np.sin(np.arange(2 * FS) / 9 + np.arange(2)[:, None])
+    await gateway.chunk(eeg_chunk(rows, 0, "bed-1"))
+    await gateway.events("bed-1", [lead_state(1, FS, SignalState.FLAT)], Signal.EEG)
+    await gateway.device("bed-2", DeviceStatus(True), info, Signal.EEG)
+    await gateway.chunk(eeg_chunk(rows, 0, "bed-2"))
+    gain = ".montage .gain:has-text('lane to lane')"
+    await expect(stage.page.locator(f"[data-device='bed-2'] {gain}")).to_have_count(1)
+    await gateway.device("bed-1", DeviceStatus(True), info, Signal.EEG)
+    card = stage.page.locator("[data-device='bed-1']")
+    await expect(card.locator(gain)).to_have_count(1)
+    await expect(card.locator(".lead-label i")).to_have_text(["", "– flat"])
+
+
+@pytest.mark.parametrize("signal", list(Signal))
+async def test_a_page_that_is_opened_later_says_since_when_there_is_no_waveform(
+    stage: Stage, signal: Signal
+) -> None:
+    feed, page = stage.running.feed, stage.page
+    await stage.gateway.device(
+        "bed-1", DeviceStatus(True), DeviceInfo(("F7-T7",), FS, "uV", 0.2), signal
+    )
+    heard_ns, clock_ns = feed.now_ns() - 3600 * 10**9, feed.now_ns
+    feed.now_ns = lambda: heard_ns
+    await stage.gateway.chunk(replace(eeg_chunk(np.ones((1, FS)), 0), signal=signal))
+    await until(feed.waveforms.recent, "the chunk was heard")
+    feed.now_ns = clock_ns
+    await page.reload()
+    when = "async (ms) => (await import('/static/js/format.js')).when(ms, Date.now())"
+    since = await page.evaluate(when, heard_ns // 10**6)
+    await expect(page.locator(".plot:visible[data-still] .over")).to_have_text(
+        [f"no waveform since {since}"]
+    )
 
 
 async def test_too_few_leads_cannot_be_analysed_in_words_and_no_number_is_left(
@@ -145,14 +219,58 @@ async def test_an_ecg_and_an_eeg_stand_on_one_card(stage: Stage) -> None:
     await expect(card.locator("canvas.lanes")).to_be_visible()
 
 
+# Whether what is drawn is of the size that the screen has now.
+SETTLED = """() => [...document.querySelectorAll("canvas.lanes")].every((canvas) => {
+  const { width, height } = canvas.getBoundingClientRect();
+  return canvas.width === Math.round(width) && canvas.height === Math.round(height);
+})"""
+
+
+async def resize(page: Page, width: int, height: int) -> None:
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.wait_for_function(SETTLED)
+
+
+# What lies over something else, what is cut off, and labels too low to be read, on all cards.
+FAULTS = """() => {
+  const shown = (part, within) =>
+    [...within.querySelectorAll(part)].filter((one) => one.checkVisibility());
+  const names = [".montage-head", ".lead-labels", ".montage .plot", ".seizure-lane",
+    ".montage .saying", ".eeg .numbers", ".split > .strip", ".card header", ".card-alarm"];
+  const boxes = (name, card) =>
+    shown(name, card).map((one) => [name, one.getBoundingClientRect()]);
+  const over = [], cut = [];
+  for (const card of shown(".card", document)) {
+    const parts = names.flatMap((name) => boxes(name, card));
+    parts.forEach(([name, a], i) => parts.slice(i + 1).forEach(([other, b]) => {
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (wide > 1 && tall > 1) over.push([name, other]);
+    }));
+    for (const numbers of shown(".eeg .numbers", card)) {
+      const box = numbers.getBoundingClientRect();
+      for (const one of shown(".number > *, .age:not(:empty)", numbers)) {
+        const { top, bottom, left, right } = one.getBoundingClientRect();
+        const inside = top > box.top - 1 && bottom < box.bottom + 1
+          && left > box.left - 1 && right < box.right + 1;
+        if (!inside || one.scrollWidth > one.clientWidth + 1) cut.push(one.textContent);
+      }
+    }
+  }
+  const low = shown(".lead-label", document).filter((one) => one.clientHeight < 11).length;
+  return [over, cut, low, document.documentElement.scrollWidth > innerWidth];
+}"""
+NONE = [[], [], 0, False]
+
+
 @pytest.mark.parametrize("n_leads", [1, 32])
 async def test_lanes_have_room_and_nothing_lies_over_anything(
     stage: Stage, n_leads: int
 ) -> None:
-    await play(stage, tuple(f"E{i + 1}" for i in range(n_leads)))
+    await play(stage, tuple(f"FT{i + 1}-FT{i + 2}" for i in range(n_leads)))
     page = stage.page
     for width, height in SIZES:
-        await page.set_viewport_size({"width": width, "height": height})
+        await resize(page, width, height)
         seen = set()
         for _ in range(n_leads):
             await expect(page.locator(".lead-label").first).not_to_be_empty()
@@ -161,21 +279,39 @@ async def test_lanes_have_room_and_nothing_lies_over_anything(
                 break
             await page.locator(".montage .lead").click()
         assert len(seen) == n_leads
-        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        assert await page.evaluate(
-            """() => {
-              const parts = [".montage-head", ".lead-labels", ".montage .plot", ".seizure-lane",
-                ".montage .saying", ".eeg .numbers", ".card header", ".card-alarm"];
-              const box = (part) => document.querySelector(part).getBoundingClientRect();
-              const boxes = parts.map(box);
-              const over = [];
-              boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b, j) => {
-                const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-                const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-                if (wide > 1 && tall > 1) over.push([parts[i], parts[i + 1 + j]]);
-              }));
-              const low = [...document.querySelectorAll(".lead-label")]
-                .filter((one) => one.clientHeight < 11).length;
-              return [over, low];
-            }"""
-        ) == [[], 0]
+        assert await page.evaluate(FAULTS) == NONE
+        basis = "document.querySelector('.basis')"
+        assert await page.evaluate(f"{basis}.scrollWidth <= {basis}.clientWidth + 1")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_two_cards_with_lanes_cut_off_no_number(
+    stage: Stage, width: int, height: int
+) -> None:
+    await play(stage, tuple(f"E{i + 1}" for i in range(32)))
+    await stage.gateway.say(replace(vitals(), time_ns=soon_ns(stage)))
+    other = replace(eeg_vitals(512, 31, time_ns=soon_ns(stage)), device="bed-2", analysable=0.5)
+    await stage.gateway.chunk(eeg_chunk(np.ones((32, FS)), 0, device="bed-2"))
+    await stage.gateway.say(other)
+    last = stage.page.locator("[data-device='bed-2'] .eeg .rate .value")
+    await expect(last).to_have_text("32")
+    await resize(stage.page, width, height)
+    assert await stage.page.evaluate(FAULTS) == NONE
+
+
+async def test_with_an_ecg_beside_it_a_whole_montage_is_still_seen_at_once(
+    stage: Stage,
+) -> None:
+    await stage.page.set_viewport_size({"width": 1440, "height": 900})
+    labels = tuple(f"E{i + 1}" for i in range(23))
+    await play(stage, labels)
+    await stage.gateway.say(replace(vitals(), time_ns=soon_ns(stage)))
+    await expect(stage.page.locator("canvas.trace")).to_be_visible()
+    await expect(stage.page.locator(".lead-label b")).to_have_text(list(labels))
+    assert await stage.page.evaluate(FAULTS) == NONE
+
+
+async def test_on_a_screen_higher_than_wide_the_lanes_get_the_width(stage: Stage) -> None:
+    await stage.page.set_viewport_size({"width": 1024, "height": 768})
+    await play(stage)
+    await expect(stage.page.locator(".montage .gain")).to_contain_text("10 s")

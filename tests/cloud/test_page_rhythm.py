@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.cloud.conftest import StartFeed
@@ -19,6 +20,8 @@ from tests.cloud.fake_gateway import (
 from tests.cloud.test_page import INFO, Stage, stage_on
 from tests.servers import Mosquitto
 from vitalwire.contracts import AlarmKind, BeatClass, DeviceStatus, Event, Evidence, Priority
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser's
 
 FS = 360
 SECONDS = 6
@@ -60,7 +63,7 @@ INKED = """() => {
 }"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def stage(
     start_feed: StartFeed, own_mosquitto: Mosquitto, browser: Browser
 ) -> AsyncIterator[Stage]:

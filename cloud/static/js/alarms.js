@@ -5,6 +5,7 @@ import { $, arrange, attribute, make, show, text } from "./dom.js";
 import { exhibits } from "./evidence.js";
 import { clock, kindName, span, when } from "./format.js";
 import { post } from "./net.js";
+import { withNames } from "./seizure.js";
 import { alarmSymbol, CATEGORY_WORD } from "./symbols.js";
 
 const DENSE_FROM = 4;
@@ -132,8 +133,9 @@ export class AlarmList {
       text(where[0], view.device);
       text(where[1], view.patient ?? "patient not assigned");
       text(where[2], `${CATEGORY_WORD[view.category]}, ${view.priority}`);
-      text(message, view.message);
-      setEvidence(proof, view, this.store.leads(view));
+      const labels = this.store.leads(view);
+      text(message, withNames(view.message, view.evidence.strongest, labels));
+      setEvidence(proof, view, labels);
       show(shown, proof.drawn.hasChildNodes());
       shown.open = chosen ?? (!narrow.matches && this.store.alarms.size <= ROOMY_UP_TO);
       setFlags(flags, flagWords(view, this.store));

@@ -82,6 +82,7 @@ export class Card {
     const wears = (signal) => Boolean(view.signals[signal] || view.vitals[signal]);
     if (wears("eeg")) this.#addEeg();
     show(this.ecg, wears("ecg") || !this.eeg);
+    attribute(this.node, "data-both", this.eeg && wears("ecg") ? "" : null);
     this.eeg?.update(view.signals.eeg ?? null, alarms);
     text(this.patient, view.patient ?? "patient not assigned");
     attribute(this.patient, "data-none", view.patient ? null : "");

@@ -4,7 +4,7 @@ import { attribute, make, show, text } from "./dom.js";
 import { number, when } from "./format.js";
 import { MARKS } from "./leads.js";
 import { Montage } from "./montage.js";
-import { leadName, seizureWords, strongest } from "./seizure.js";
+import { enumerated, leadName, seizureWords, strongest } from "./seizure.js";
 import { value, whyMissing } from "./value.js";
 
 const POWERS = [
@@ -102,13 +102,14 @@ export class EegPanel {
       attribute(this.words, "data-known", told ? "" : null);
       attribute(this.words, "data-urgent", urgent ? "" : null);
     }
-    const named = this.#strongest().map((lead) => leadName(this.info?.leads, lead)).join(", ");
+    const named = enumerated(this.#strongest().map((lead) => leadName(this.info?.leads, lead)));
     text(this.basis, this.alarm ? `alarm since ${when(this.alarm.onset_ms, nowMs)}${named ? `, most on ${named}` : ""}` : "");
   }
 
   #strongest() {
     const row = this.alarm?.evidence.leads;
-    return Array.isArray(row) ? strongest(row) : [];
+    const same = Array.isArray(row) && row.length === (this.info?.leads.length ?? row.length);
+    return same ? strongest(row) : []; // of another montage its numbers are other leads
   }
 
   /** Each lane's name, its state, and whether the alarm rests on it. */

@@ -7,10 +7,10 @@ import { fact, named, number, percent, UNKNOWN } from "./format.js";
 import { isContribution, leadName, strongest } from "./seizure.js";
 
 const HIDDEN = new Set(["injected"]); // said by a label of its own
-const TOLD_AS_SHARE = new Set(["mean"]); // of a probability, where its trace stands beside it
+const TOLD_AS_SHARE = new Set(["mean", "confidence"]); // of a probability, its trace beside it
 const TOLD_BY_LEADS = new Set(["strongest", "n_read", "n_leads"]); // where leads are drawn
 const LEAD_ROWS = 6;
-const LEADS_S = 10; // over which the gateway takes the mean
+const LEADS_S = 5; // over which the gateway takes the mean
 const WIDTH = 240; // of a drawing, in its own units
 const HEIGHT = 40;
 
@@ -77,7 +77,7 @@ function leadRows(values, labels, read) {
   return exhibit("Leads that spoke for it", `over ${LEADS_S} s${able}`,
     make("ul", "lead-rows", ...first.map(bar)),
     make("span", "ends", make("i", "", !first.length ? "none above another"
-      : rest ? `${rest} more leads less, or not at all` : "")));
+      : rest ? `${rest} more leads less, not at all, or against` : "")));
 }
 
 /** What spoke for the class of a beat, over its window. */

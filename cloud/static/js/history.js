@@ -4,6 +4,7 @@ import { $, make, text } from "./dom.js";
 import { folded } from "./evidence.js";
 import { kindName, when } from "./format.js";
 import { get } from "./net.js";
+import { withNames } from "./seizure.js";
 import { alarmSymbol } from "./symbols.js";
 
 const PAGE = 50;
@@ -43,9 +44,11 @@ function row(alarm, store) {
   // Open in the book, closed at the gateway: its end came while the feed was away.
   const ended = alarm.active ? (open ? "active" : "end not seen here")
     : alarm.ended_ms ? when(alarm.ended_ms, now) : "ended";
-  const kind = make("td", "", make("strong", "", kindName(alarm.kind)), make("small", "", alarm.message));
+  const labels = store.leads(alarm);
+  const message = withNames(alarm.message, alarm.evidence.strongest, labels);
+  const kind = make("td", "", make("strong", "", kindName(alarm.kind)), make("small", "", message));
   if (alarm.evidence.injected) kind.append(make("span", "flag test", "INJECTED TEST FAULT"));
-  const proof = folded(alarm.evidence, kindName(alarm.kind), store.leads(alarm));
+  const proof = folded(alarm.evidence, kindName(alarm.kind), labels);
   if (proof) kind.append(proof);
   return make("tr", "",
     make("td", "nowrap", when(alarm.onset_ms, now)),

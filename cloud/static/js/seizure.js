@@ -39,6 +39,18 @@ export function leadName(labels, lead) {
   return labels?.[lead] ?? `lead ${lead + 1}`;
 }
 
+/** Leads in a row. A name is not broken at its hyphen: `T8-` and `P8-O2` would be other leads. */
+export function enumerated(names) {
+  return names.map((name) => name.replaceAll("-", "\u2011")).join(", ");
+}
+
+/** A message with its leads by name, `on FZ-CZ, P8-O2` for `on lead 17, 16`, where all are known. */
+export function withNames(message, numbers, labels) {
+  if (typeof numbers !== "string" || !numbers) return message;
+  const names = numbers.split(", ").map((lead) => labels[lead - 1]);
+  return names.every(Boolean) ? message.replace(`lead ${numbers}`, () => enumerated(names)) : message;
+}
+
 /** The colours of lanes and shading in words, once for the page. */
 export function brainLegend() {
   const swatch = (name, words) => make("span", "swatch", make("i", `ink ${name}`), words);

@@ -74,9 +74,10 @@ export class Store {
       || (a.alarm_id < b.alarm_id ? -1 : 1));
   }
 
-  /** The labels of the leads of an alarm's signal. */
+  /** The labels of the leads of an alarm's signal; none where it had others then. */
   leads(alarm) {
-    return this.devices.get(alarm.device)?.signals[alarm.signal]?.leads ?? [];
+    const labels = this.devices.get(alarm.device)?.signals[alarm.signal]?.leads ?? [];
+    return labels.length === (alarm.evidence.n_leads ?? labels.length) ? labels : [];
   }
 
   snoozed(alarm) {

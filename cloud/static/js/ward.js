@@ -9,9 +9,11 @@ const MAX_HEIGHT_REM = 34;
 const EEG_HEIGHT_REM = 16; // of a card with lanes
 const STACKED_HEIGHT_REM = 11.5;
 const LIKED_RATIO = 2.6; // width to height
+const MAX_EARLY = 64;
 
 export class Ward {
   cards = new Map();
+  #early = []; // pieces of devices that have no card yet, the oldest first
 
   constructor(store) {
     this.store = store;
@@ -25,7 +27,12 @@ export class Ward {
 
   wave(piece) {
     const [device, signal] = piece.key.split("/");
-    this.cards.get(device)?.wave(signal, piece, this.store.now());
+    if (this.cards.has(device)) this.cards.get(device).wave(signal, piece, this.store.now());
+    else {
+      // It may hold what is said once: that a lead is flat.
+      this.#early.push(piece);
+      if (this.#early.length > MAX_EARLY) this.#early.shift();
+    }
   }
 
   update() {
@@ -49,7 +56,10 @@ export class Ward {
         changed = true;
       }
     }
-    if (changed) arrange(this.box, names.map((name) => this.cards.get(name).node));
+    if (changed) {
+      arrange(this.box, names.map((name) => this.cards.get(name).node));
+      for (const piece of this.#early.splice(0)) this.wave(piece);
+    }
     if (changed || this.#lanes() !== lanesBefore) this.layout();
   }
 
