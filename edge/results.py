@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from edge.lead_states import LeadStates
 from edge.pipeline.gateway import Output, Refusal
 from edge.rhythm_label import record_label, stream_of
 from vitalwire import messages
@@ -57,6 +58,8 @@ class StreamResult:
     events: list[Event] = field(default_factory=list)
     label_weights: Mapping[str, Sequence[float]] | None = None  # None: no rhythm model ran
     signal: Signal = Signal.ECG
+    leads: tuple[str, ...] = ()  # their labels; a chunk log has none
+    analysed: bool = True  # False: its rate or its number of leads is only recorded
 
     @property
     def beats(self) -> list[Beat]:
@@ -83,18 +86,39 @@ class StreamResult:
         ]
 
     def rhythm_s(self) -> dict[str, int]:
-        """Seconds for which each rhythm was the likeliest; empty without a rhythm model."""
+        """Seconds for which each rhythm was the likeliest; empty without a rhythm model.
+
+        Seconds without a signal in any lead are none of them.
+        """
         if self.signal is not Signal.ECG:
             return {}
-        told = [event for event in self.events if isinstance(event, Probabilities)]
+        states = LeadStates(self.events)
+        told = [
+            event
+            for event in self.events
+            if isinstance(event, Probabilities) and states.seen_at(event.sample)
+        ]
         return dict(Counter(max(zip(one.values, one.labels, strict=True))[1] for one in told))
 
     def rhythm_label(self) -> tuple[str | None, dict[str, float]]:
         """The rhythm of the whole stream and the probability of each; none without a model."""
         if self.label_weights is None:
             return None, {}
-        label, scores = record_label(stream_of(self.events), self.label_weights)
+        told = stream_of(self.events)
+        if LeadStates(self.events).blank:  # a flat line is not a normal rhythm
+            told = told[:0]
+        label, scores = record_label(told, self.label_weights)
         return label, {one: round(score, 4) for one, score in scores.items()}
+
+    def not_good_s(self) -> dict[str, dict[str, float]]:
+        """Lead to state to seconds, of the leads that were poor, flat or off."""
+        lost = LeadStates(self.events).lost_s(self.fs, self.duration_s)
+        return {
+            self.leads[lead] if lead < len(self.leads) else f"lead {lead + 1}": {
+                state: round(seconds, 3) for state, seconds in its.items()
+            }
+            for lead, its in lost.items()
+        }
 
     def summary(self) -> dict[str, Any]:
         """In numbers, for `--json`."""
@@ -103,6 +127,8 @@ class StreamResult:
             "record": self.name,
             "signal": self.signal.value,
             "signal_s": round(self.duration_s, 3),
+            "analysed": self.analysed,
+            "not_good_s": self.not_good_s(),
             "beats": len(self.beats),
             "beats_by_class": dict(Counter(beat.label.value for beat in self.beats)),
             "rhythm_label": label,

@@ -14,8 +14,10 @@ from vitalwire.contracts import (
     BeatClass,
     Episode,
     Probabilities,
+    Quality,
     Rhythm,
     Signal,
+    SignalState,
 )
 
 FS = 250.0
@@ -65,6 +67,23 @@ def test_the_summary_has_seconds_by_rhythm_and_episodes() -> None:
     ]
     assert json.loads(json.dumps(summary)) == summary
     assert StreamResult("x", FS, 0, 60.0).summary()["rhythm_s"] == {}
+
+
+def quality(lead: int, second: float, state: SignalState) -> Quality:
+    return Quality("w1", Signal.ECG, 7, lead, round(second * FS), round(second * S), state)
+
+
+def test_a_flat_line_has_no_normal_rhythm() -> None:
+    made = result()
+    made.label_weights, made.leads = {}, ("MLII",)
+    made.events += [quality(0, 0, SignalState.UNKNOWN), quality(0, 2.5, SignalState.FLAT)]
+    summary = made.summary()
+    assert (summary["rhythm_label"], summary["rhythm_s"]) == ("noise", {})
+    assert summary["not_good_s"] == {"MLII": {"flat": 57.5}}
+    made.events.append(quality(0, 6.5, SignalState.GOOD))
+    summary = made.summary()
+    assert (summary["rhythm_label"], summary["rhythm_s"]) == ("af", {"af": 2})  # 7 and 8 s
+    assert summary["not_good_s"] == {"MLII": {"flat": 4.0}}
 
 
 def test_the_label_of_the_whole_is_the_one_that_evaluate_scores() -> None:

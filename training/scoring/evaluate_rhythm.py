@@ -190,7 +190,8 @@ def _labels(
     for name, seen in observed.items():
         if name not in work.symbols:
             continue
-        label, scores = record_label(seen.told, weights)
+        told = seen.told[:0] if seen.blank else seen.told
+        label, scores = record_label(told, weights)
         labelled.append(
             Labelled(
                 name=name,

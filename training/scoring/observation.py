@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.lead_states import LeadStates
 from edge.rhythm_label import RHYTHMS
 from training.ec57 import Span as SampleSpan
 from vitalwire.contracts import (
@@ -46,6 +47,7 @@ class Observation:
     episodes: tuple[Stretch, ...]
     told_s: NDArray[np.float64]  # (n_told,) time of the probabilities
     told: NDArray[np.float32]  # (n_told, 5) in the order of `Rhythm`
+    blank: bool = False  # no lead ever gave a signal
     held_back: NDArray[np.int64] | None = None  # beats it would have told in `shutdown`
     asked: NDArray[np.str_] | None = None  # classes at the annotated beats, if asked for
 
@@ -85,6 +87,7 @@ def observe(
         episodes=_episodes(events, fs, n_samples),
         told_s=np.array([one.sample / fs for one in told], np.float64),
         told=np.array([one.values for one in told], np.float32).reshape(-1, len(RHYTHMS)),
+        blank=LeadStates(events).blank,
     )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from edge.chunklog.reader import open_reader
 from edge.chunklog.records import Record, RecordKind
 from edge.models import NOTHING, LoadedModels
 from edge.offline import analyze, device_name, plausible_start_ns, records_of
 from edge.results import StreamResult, events_of
+from edge.stages import eeg_signal, qrs
 from vitalwire import topics, wire
 from vitalwire.cli.output import progress
 from vitalwire.contracts import Chunk, Epoch, Event, Signal
@@ -19,6 +21,11 @@ from vitalwire.recordings.recording import Recording
 from vitalwire.topics import Leaf
 
 STREAM_ID = 1
+_RATES_HZ: Final = {
+    Signal.ECG: (qrs.FS_MIN_HZ, qrs.FS_MAX_HZ),
+    Signal.EEG: (eeg_signal.FS_MIN_HZ, eeg_signal.FS_MAX_HZ),
+}
+"""A stream at any other rate is recorded and not analysed."""
 
 
 def analyze_path(
@@ -39,8 +46,19 @@ def analyze_path(
     if path.is_dir():
         return analyze_log(path, site, load_models)
     recording = open_recording(path, leads=leads)
+    _check_rate(recording)
     models = load_models()
     return [analyze_recording(recording, lead_state_known=lead_state_known, models=models)]
+
+
+def _check_rate(recording: Recording) -> None:
+    """Refuse what would only be recorded: an empty result would say that all is well."""
+    low, high = _RATES_HZ[recording.signal]
+    if not low <= recording.fs <= high:
+        raise InputError(
+            f"{recording.path}: an {recording.signal.value.upper()} is analysed at {low:g} to "
+            f"{high:g} Hz, got {recording.fs:g} Hz: resample it"
+        )
 
 
 def analyze_recording(
@@ -63,6 +81,7 @@ def analyze_recording(
         recording.duration_s,
         label_weights=_label_weights(models, recording.signal),
         signal=recording.signal,
+        leads=recording.leads,
     )
     with progress(f"analysing {name}", recording.n_samples) as advance:
 
@@ -139,8 +158,14 @@ def _streams(
             start_ns = chunk.t0_ns - round(chunk.first_sample / chunk.fs * 1e9)
             if chunk.epoch is Epoch.BOOT:  # its clock tells no date: as the gateway heard it
                 start_ns = record.arrival_ns - round(end_s * 1e9)
+            low, high = _RATES_HZ[chunk.signal]
             results[key] = StreamResult(
-                device_name(name), chunk.fs, start_ns, end_s, signal=chunk.signal
+                device_name(name),
+                chunk.fs,
+                start_ns,
+                end_s,
+                signal=chunk.signal,
+                analysed=low <= chunk.fs <= high,
             )
         results[key].duration_s = max(results[key].duration_s, end_s)
     return results, sites

@@ -1,9 +1,12 @@
 """`vitalwire analyze`: the gateway's pipeline over a file."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+_SHOWN: Final = 3  # leads in a line
 
 
 def command(
@@ -57,16 +60,31 @@ def command(
     for result in results:
         paths = result.write(out)
         summary = result.summary()
-        if result.signal is Signal.EEG:
+        if not result.analysed:
+            found = f"recorded at {result.fs:g} Hz and not analysed"
+        elif result.signal is Signal.EEG:
             found = f"{len(summary['episodes'])} seizures"
         else:
             rhythm = f", rhythm {summary['rhythm_label']}" if summary["rhythm_label"] else ""
             found = f"{summary['beats']} beats{rhythm}"
         typer.echo(
             f"{result.name}: {summary['signal_s']:.1f} s, {found}, "
-            f"{len(summary['alarms'])} alarms -> {', '.join(path.name for path in paths)}",
+            f"{len(summary['alarms'])} alarms{_not_good(summary['not_good_s'])} -> "
+            f"{', '.join(path.name for path in paths)}",
             err=as_json,
         )
     if as_json:
         summaries = [result.summary() for result in results]
         print_json(summaries[0] if len(summaries) == 1 else {"streams": summaries})
+
+
+def _not_good(leads: Mapping[str, Mapping[str, float]]) -> str:
+    """The leads that were poor, flat or off, the worst first."""
+    seconds = {lead: sum(its.values()) for lead, its in leads.items()}
+    worst = sorted(seconds, key=lambda lead: -seconds[lead])
+    shown = ", ".join(
+        f"{lead} {' and '.join(leads[lead])} for {seconds[lead]:.1f} s"
+        for lead in worst[:_SHOWN]
+    )
+    more = f" and {len(worst) - _SHOWN} more" if len(worst) > _SHOWN else ""
+    return f", not good: {shown}{more}" if worst else ""

@@ -17,8 +17,9 @@ from edge.offline import analyze
 from edge.pipeline.gateway import Output
 from edge.results import StreamResult, events_of
 from tests.edge.pipeline.streams import SITE, cut, even, piece, records
-from vitalwire.cli.analysis import analyze_recording
+from vitalwire.cli.analysis import analyze_path, analyze_recording
 from vitalwire.contracts import AlarmEvent, Beat, Rhythm
+from vitalwire.errors import InputError
 from vitalwire.recordings.bundled import bundled_recording
 from vitalwire.recordings.opening import open_recording
 
@@ -192,6 +193,15 @@ def test_a_signal_without_a_beat(tmp_path: Path) -> None:
     marks = wfdb.rdann(str(tmp_path / "out" / result.name), "vw")
     assert len(marks.sample) == 0
     assert {alarm.kind.value for alarm in result.alarms} == {"flat_signal"}
+
+
+@pytest.mark.parametrize(("fs", "column"), [(50.0, "ecg"), (4000.0, "ecg"), (64.0, "eeg Fz")])
+def test_a_rate_that_is_only_recorded(tmp_path: Path, fs: float, column: str) -> None:
+    """An empty result would say that nothing was found."""
+    rows = [f"{n / fs:.6f},{n % 7}\n" for n in range(3000)]
+    (tmp_path / "x.csv").write_text(f"time,{column}\n" + "".join(rows))
+    with pytest.raises(InputError, match=rf"x\.csv: an E.G is analysed at .* got {fs:g} Hz"):
+        analyze_path(tmp_path / "x.csv")
 
 
 def test_writing_again_replaces_what_was_there(tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ import edfio
 import numpy as np
 import pytest
 import wfdb
+from typer.testing import CliRunner
 
 from edge.chunklog.log import ChunkLog
 from edge.models import NOTHING, LoadedModels
+from edge.offline import chunks_of, records_of
 from edge.pipeline.models import SEIZURE_MODEL
 from edge.results import StreamResult
 from tests.edge.pipeline.eeg_streams import EEG, FS, Loudness, chunks, log, with_seizure
 from tests.edge.stages.brain import background
+from vitalwire.cli import app
 from vitalwire.cli.analysis import analyze_path
 from vitalwire.contracts import Signal
 
@@ -102,3 +105,27 @@ def test_the_command_says_what_it_found(tmp_path: Path) -> None:
     assert done.stdout.startswith("head: 20.0 s, 0 seizures, 0 alarms -> head.jsonl")
     (result,) = analyze_path(tmp_path / "head.bdf", load_models=lambda: NOTHING)
     assert result.summary()["vitals_points"] == 20
+
+
+def test_a_lead_that_died_is_said(tmp_path: Path) -> None:
+    x = with_seizure(4, 60.0)[:, : round(30 * FS)]  # before the seizure
+    x[2, round(12 * FS) :] = 0.0
+    done = CliRunner().invoke(
+        app, ["analyze", str(edf(tmp_path / "head.edf", x)), "--out", str(tmp_path), "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert summary["episodes"] == []
+    ((lead, lost),) = summary["not_good_s"].items()
+    assert (lead, lost) == ("EEG 2", {"flat": pytest.approx(16.2, abs=0.4)})
+    assert "0 seizures, 0 alarms, not good: EEG 2 flat for 16." in done.stderr
+
+
+def test_a_chunk_log_of_a_rate_that_is_only_recorded(tmp_path: Path) -> None:
+    slow = chunks_of(background(2, 5.0, 64.0), 64.0, signal=Signal.EEG)
+    with ChunkLog(tmp_path / "chunks") as kept:
+        for record in records_of(slow):
+            kept.append(record)
+    done = CliRunner().invoke(app, ["analyze", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "5.0 s, recorded at 64 Hz and not analysed, 0 alarms" in done.stdout
