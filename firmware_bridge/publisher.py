@@ -42,6 +42,14 @@ class Broker:
     password: str | None = None
     ca_file: Path | None = None  # given: TLS
 
+    def __post_init__(self) -> None:
+        try:
+            is_name = bool(self.host.encode("idna"))
+        except UnicodeError:
+            is_name = False
+        if not is_name:  # the client would say it by its own inner errors
+            raise InputError(f"broker: expected a host's name or address, got {self.host!r}")
+
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 

@@ -297,6 +297,12 @@ async def test_backlog_ends_now() -> None:
     assert slow.start_ns == 10**18
 
 
+@pytest.mark.parametrize("host", ["", "x" * 64, "a..b"])
+def test_no_name_of_a_host(host: str) -> None:
+    with pytest.raises(InputError, match="broker: expected a host's name or address"):
+        Broker(host)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -175,7 +175,7 @@ def _calibration(
         if pair is None:
             raise InputError(
                 f"{path}: lead {signal.label}: physical and digital range must not be empty: "
-                "correct them in the header"
+                "correct them in the header, or choose other leads"
             )
         pairs.append(pair)
     gains, offsets = np.array(pairs).T

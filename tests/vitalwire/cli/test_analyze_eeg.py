@@ -122,7 +122,7 @@ def test_a_lead_that_died_is_said(tmp_path: Path) -> None:
 
 
 def test_a_chunk_log_of_a_rate_that_is_only_recorded(tmp_path: Path) -> None:
-    slow = chunks_of(background(2, 5.0, 64.0), 64.0, signal=Signal.EEG)
+    slow = chunks_of(background(2, 5.0, 64.0).astype(np.float32), 64.0, signal=Signal.EEG)
     with ChunkLog(tmp_path / "chunks") as kept:
         for record in records_of(slow):
             kept.append(record)
