@@ -4,7 +4,7 @@
 import { BEAT_CLASSES, WINDOW_S } from "./beats.js";
 import { make, svg } from "./dom.js";
 import { fact, named, number, percent, UNKNOWN } from "./format.js";
-import { isContribution, leadName, strongest } from "./seizure.js";
+import { isContribution, leadList, leadName, leadNumbers, strongest } from "./seizure.js";
 
 const HIDDEN = new Set(["injected"]); // said by a label of its own
 const TOLD_AS_SHARE = new Set(["mean", "confidence"]); // of a probability, its trace beside it
@@ -23,9 +23,13 @@ export function exhibits(fields, subject, labels) {
   const letters = entries.filter(([name, value]) => isLetters(name, value));
   const rest = entries.filter((entry) => ![...rows, ...letters, ...leads].includes(entry)
     && !(leads.length && TOLD_BY_LEADS.has(entry[0])));
-  const facts = rest.map(([name, value]) => (rows.length && TOLD_AS_SHARE.has(name)
-    ? `${named(name).name} ${percent(value)}`
-    : fact(name, Array.isArray(value) ? value.join(", ") || UNKNOWN : value)));
+  const told = ([name, value]) => {
+    if (rows.length && TOLD_AS_SHARE.has(name)) return `${named(name).name} ${percent(value)}`;
+    const which = name === "leads" && leadNumbers(value);
+    if (which) return `Lead${which.length > 1 ? "s" : ""} ${leadList(value, labels)}`;
+    return fact(name, Array.isArray(value) ? value.join(", ") || UNKNOWN : value);
+  };
+  const facts = rest.map(told);
   const drawn = [
     ...leads.map(([, value]) => leadRows(value, labels, fields.n_read)),
     ...letters.map(([name, value]) => beatRow(name, value)),

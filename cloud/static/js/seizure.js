@@ -44,11 +44,21 @@ export function enumerated(names) {
   return names.map((name) => name.replaceAll("-", "\u2011")).join(", ");
 }
 
+/** The gateway's `17, 16`, or null where it is no such list. */
+export function leadNumbers(value) {
+  return /^\d+(, \d+)*$/.test(value) ? value.split(", ").map(Number) : null;
+}
+
+/** `17, 16` by name, as it is where not all are known. */
+export function leadList(numbers, labels) {
+  const names = leadNumbers(numbers)?.map((lead) => labels?.[lead - 1]) ?? [undefined];
+  return names.every(Boolean) ? enumerated(names) : numbers;
+}
+
 /** A message with its leads by name, `on FZ-CZ, P8-O2` for `on lead 17, 16`, where all are known. */
 export function withNames(message, numbers, labels) {
-  if (typeof numbers !== "string" || !numbers) return message;
-  const names = numbers.split(", ").map((lead) => labels[lead - 1]);
-  return names.every(Boolean) ? message.replace(`lead ${numbers}`, () => enumerated(names)) : message;
+  const names = leadList(numbers, labels);
+  return names === numbers ? message : message.replace(`lead ${numbers}`, () => names);
 }
 
 /** The colours of lanes and shading in words, once for the page. */
