@@ -118,6 +118,7 @@ def test_pieces_around_seizures(tmp_path: Path) -> None:
     [
         ("", "expected a column onset, has none"),
         ("onset\tduration\ttrial_type\n5\t4\tseizure\n", "expected a column eventType"),
+        (events((5, 4, "sz", "bckg"), columns=["eventType"]), "a column eventType, has 2"),
         (events((5, 4, "seizure")), "line 2: eventType: expected sz, sz_... or bckg, got 's"),
         (events((5, 4, "sz"), ("n/a", 4, "sz")), "line 3: onset: expected seconds, got 'n/a'"),
         (events((5, "nan", "sz")), "line 2: duration: expected seconds, got 'nan'"),
@@ -170,6 +171,16 @@ def test_an_edf_file_without_a_table(tmp_path: Path) -> None:
     lost = write_run(tmp_path / "a", "02", None, 0, NONE)
     lost.with_name(lost.name.replace("_eeg.edf", "_events.tsv")).unlink()
     (found,) = find(tmp_path, f"left out: |nothing says where seizures are: {lost.name}")
+    assert len(found.recordings) == 1
+
+
+def test_a_link_to_nothing(tmp_path: Path) -> None:
+    """As a copy has them whose large files were not fetched."""
+    write_run(tmp_path / "a", "01", None, 0, NONE)
+    lost = write_run(tmp_path / "a", "02", None, 0, NONE)
+    lost.unlink()
+    lost.symlink_to(tmp_path / "annex" / "x")
+    (found,) = find(tmp_path, f"left out: {lost}: a link to a file that is not there: fetch")
     assert len(found.recordings) == 1
 
 

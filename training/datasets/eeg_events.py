@@ -61,9 +61,10 @@ def read_events(path: Path) -> Events:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, delimiter="\t")
-            absent = [name for name in _COLUMNS if name not in (table.fieldnames or ())]
-            if absent:
-                raise InputError(f"{path}: expected a column {absent[0]}, has none")
+            for name in _COLUMNS:
+                n = list(table.fieldnames or ()).count(name)
+                if n != 1:  # of two, the last would hide a seizure that the first tells
+                    raise InputError(f"{path}: expected a column {name}, has {n or 'none'}")
             rows = list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None

@@ -100,11 +100,13 @@ class EegFile:
 
 
 def edf_files(folder: Path) -> list[Path]:
-    """The EDF files in a folder, by name."""
+    """The EDF files in a folder, by name, and links to some that are not there."""
     return [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() == _SUFFIX and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() == _SUFFIX
+        and not path.name.startswith(".")
+        and (path.is_file() or path.is_symlink())
     ]
 
 

@@ -199,4 +199,5 @@ def _windows(stream: Stream) -> Windows | Skipped:
 
 def _some(names: Mapping[str, object]) -> str:
     few = sorted(names)
-    return ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
+    more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+    return (", ".join(few[:5]) or "nobody") + more

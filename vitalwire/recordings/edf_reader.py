@@ -138,6 +138,8 @@ def read_edf_annotations(path: Path) -> Annotations:
 
 def _read(path: Path) -> Any:
     if not path.is_file():
+        if path.is_symlink():
+            raise InputError(f"{path}: a link to a file that is not there: fetch the file")
         raise InputError(f"{path}: no such recording")
     check_header(path)
     import edfio
