@@ -175,6 +175,11 @@ def load_model(run: RunFolder) -> nn.Module:
         model.load_state_dict(weights)
     except (AttributeError, RuntimeError, TypeError):
         raise InputError(f"{run.path / BEST}: holds no weights of the run's model") from None
+    if not all(bool(value.isfinite().all()) for value in model.state_dict().values()):
+        raise InputError(
+            f"{run.path / BEST}: holds weights that are not finite: train it anew, with a "
+            "smaller loop.learning_rate if it diverged"
+        )
     return model.eval()
 
 

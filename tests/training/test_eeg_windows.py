@@ -121,6 +121,13 @@ def test_what_cannot_be_analysed_is_told(tmp_path: Path) -> None:
         list(windows_of(slow))
 
 
+def test_a_seizure_that_no_lead_shows(tmp_path: Path) -> None:
+    write_x(tmp_path / "aa01.edf", np.zeros((2, 20 * 128), np.float32), ("AF3", "F7"))
+    (tmp_path / "aa01_events.tsv").write_text("onset\tduration\teventType\n5\t10\tsz\n")
+    with pytest.raises(InputError, match="no EEG with an annotated seizure in leads that can"):
+        read_eeg_data(tmp_path)
+
+
 def test_a_folder_without_a_seizure(tmp_path: Path) -> None:
     write_x(tmp_path / "s01.edf", background(2, 20, 1), ("AF3", "F7"))
     (tmp_path / "participants.tsv").write_text("participant\ns01\n")

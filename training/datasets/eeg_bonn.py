@@ -105,4 +105,5 @@ def _names(path: Path) -> set[str]:
         with np.load(path) as archive:
             return set(archive.files)
     except Exception as error:
-        raise InputError(f"{path}: not a NumPy archive ({error})") from error
+        # What went wrong is not said: NumPy advises to load it unsafely.
+        raise InputError(f"{path}: not a NumPy archive, or cut off") from error

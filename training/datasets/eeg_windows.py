@@ -126,8 +126,8 @@ def read_eeg_data(data_dir: Path, max_bytes: int = MAX_BYTES) -> EegData:
                 continue
             used.append(recording)
         _note(data, found, used)
-    if not any(one.ictal.any() for one in data.windows):
-        what = "no EEG with an annotated seizure to learn from"
+    if not any((one.ictal & one.good.any(axis=0)).any() for one in data.windows):
+        what = "no EEG with an annotated seizure in leads that can be read"
         raise InputError(nothing_of(data_dir, what, data.skipped))
     return data
 

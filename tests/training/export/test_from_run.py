@@ -49,6 +49,15 @@ def test_one_that_is_whole(tmp_path: Path) -> None:
     assert (trained.architecture, trained.command) == ("cnn1d", "x")
 
 
+def test_one_that_diverged(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run")
+    weights = run.load(BEST)
+    weights[next(iter(weights))].fill_(float("nan"))
+    run.save(BEST, weights)
+    with pytest.raises(InputError, match=r"best\.pt: holds weights that are not finite"):
+        export_folder(run.path, tmp_path, tmp_path / "bundle", Options(), print)
+
+
 @pytest.mark.parametrize(
     ("name", "field", "value"),
     [
