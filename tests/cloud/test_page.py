@@ -61,6 +61,12 @@ async def stage_on(
             await page.close()
 
 
+async def written(stage: Stage) -> None:
+    """Wait for the history's thread: the book is read once, when it is opened."""
+    health = stage.running.feed.health
+    await until(lambda: health()["history_unwritten"] == 0, "history written")
+
+
 def note(line: ConsoleMessage, errors: list[str]) -> None:
     if line.type == "error":
         errors.append(line.text)
@@ -133,6 +139,7 @@ async def test_an_alarm_acknowledged_by_keyboard_alone(stage: Stage) -> None:
     await stage.gateway.say(ended(acknowledged(alarm(), "NS")))
     await expect(item).to_have_count(0)
     await expect(page.locator("#no-alarms")).to_have_text("No open alarms.")
+    await written(stage)
     await page.keyboard.press("h")
     await expect(page.locator("#history-rows tr")).to_contain_text(["Asystole"])
 
@@ -166,6 +173,7 @@ async def test_text_from_outside_is_text(stage: Stage) -> None:
     await stage.gateway.say(hostile)
     await expect(stage.page.locator(".alarm .message")).to_have_text(HOSTILE)
     await expect(stage.page.locator(".card .patient")).to_have_text(HOSTILE)
+    await written(stage)
     await stage.page.keyboard.press("h")
     await expect(stage.page.locator("#history-rows tr")).to_have_count(1)
     assert await stage.page.locator("main img, main b, dialog img, dialog b").count() == 0

@@ -322,7 +322,10 @@ async def test_with_an_ecg_beside_it_a_whole_montage_is_still_seen_at_once(
     assert await stage.page.evaluate(FAULTS) == NONE
 
 
-async def test_on_a_screen_higher_than_wide_the_lanes_get_the_width(stage: Stage) -> None:
+async def test_lanes_get_the_width_of_a_card_that_is_higher_than_wide(stage: Stage) -> None:
     await stage.page.set_viewport_size({"width": 1024, "height": 768})
     await play(stage)
-    await expect(stage.page.locator(".montage .gain")).to_contain_text("10 s")
+    gain = stage.page.locator(".montage .gain")
+    await expect(gain).to_contain_text("10 s")
+    await resize(stage.page, 390, 844)
+    await expect(gain).to_contain_text("· 5 s")

@@ -17,7 +17,7 @@ from tests.cloud.fake_gateway import (
     probabilities,
     vitals,
 )
-from tests.cloud.test_page import INFO, Stage, stage_on
+from tests.cloud.test_page import INFO, Stage, stage_on, written
 from tests.servers import Mosquitto
 from vitalwire.contracts import AlarmKind, BeatClass, DeviceStatus, Event, Evidence, Priority
 
@@ -370,6 +370,7 @@ async def test_the_book_shows_the_evidence_too(stage: Stage) -> None:
     event = alarm(kind=AlarmKind.ATRIAL_FIBRILLATION, priority=Priority.MEDIUM)
     await stage.gateway.say(replace(event, evidence=evidence))
     await expect(stage.page.locator(".alarm")).to_have_count(1)
+    await written(stage)
     await stage.page.keyboard.press("h")
     row = stage.page.locator("#history-rows tr")
     await row.locator("summary").click()

@@ -233,9 +233,9 @@ export class Montage {
     const needed = sizes.length ? (2 * sizes[Math.floor(sizes.length * (1 - LARGEST))]) / FILLED : SCALES_UV[4];
     const scale = SCALES_UV.find((uv) => uv >= needed) ?? SCALES_UV.at(-1);
     // One finer has to be clearly enough: a scale that goes to and fro hides what grows.
-    if (this.scale === scale || (scale < this.scale && needed > 0.85 * scale)) return false;
-    this.scale = scale;
-    text(this.labels.gain, `${scale} µV lane to lane · ${this.seconds} s`);
-    return true;
+    const same = this.scale === scale || (scale < this.scale && needed > 0.85 * scale);
+    if (!same) this.scale = scale;
+    text(this.labels.gain, `${this.scale} µV lane to lane · ${this.seconds} s`);
+    return !same;
   }
 }
