@@ -29,6 +29,7 @@ _BYTES: Final = {
     "80": 1.0, "8": 1.0, "212": 1.5, "310": 4 / 3, "311": 4 / 3, "16": 2.0, "61": 2.0,
     "160": 2.0, "24": 3.0, "32": 4.0,
 }  # fmt: skip
+_COMPRESSED: Final = ("0", "508", "516", "524")  # 0: no samples at all
 _SUFFIXES: Final = (".hea", ".dat", ".mat")
 
 
@@ -42,6 +43,7 @@ class WfdbFile:
     leads: tuple[Lead, ...]
     n_frames: int
     header: Any  # wfdb.Record or wfdb.MultiRecord, untyped
+    states_length: bool = True  # header(5) may leave it to the signal file
 
     @classmethod
     def open(cls, path: Path) -> "WfdbFile":
@@ -69,6 +71,7 @@ class WfdbFile:
                 f"{hea}: number of leads: the header says {header.n_sig}, it describes "
                 f"{described}: correct it"
             )
+        states_length = header.sig_len is not None
         if not multi:
             header.sig_len = _checked_length(hea, header)
         first = _probe(record, header) if multi else header
@@ -91,6 +94,7 @@ class WfdbFile:
             ),
             n_frames=int(header.sig_len),
             header=header,
+            states_length=states_length,
         )
 
     def pick(self, rows: Sequence[int]) -> Picked:
@@ -140,8 +144,9 @@ class WfdbFile:
         multi = hasattr(self.header, "seg_name")
         try:
             record = wfdb.rdrecord(
-                str(self.path), sampfrom=start, sampto=stop, channels=list(rows),
-                physical=physical, smooth_frames=multi,
+                str(self.path), sampfrom=start,
+                sampto=stop if self.states_length else None,  # wfdb cannot compare with None
+                channels=list(rows), physical=physical, smooth_frames=multi,
             )  # fmt: skip
         except Exception as error:
             raise InputError(
@@ -180,6 +185,9 @@ def _probe(record: Path, header: Any) -> Any:
 
 def _checked_length(hea: Path, header: Any) -> int:
     """Frames of the record, once every signal file was found to be long enough."""
+    unknown = sorted(set(header.fmt) - {*_BYTES, *_COMPRESSED})
+    if unknown:
+        raise InputError(f"{hea}: format of the samples: {unknown[0]} is none of signal(5)")
     per_file: dict[str, float] = {}
     for name, fmt, n in zip(header.file_name, header.fmt, header.samps_per_frame, strict=True):
         per_file[name] = per_file.get(name, 0.0) + _BYTES.get(fmt, 0.0) * (n or 1)

@@ -113,6 +113,16 @@ def test_frames_of_several_samples(tmp_path: Path) -> None:
         open_recording(tmp_path / "r", leads=["MLII", "resp"])
 
 
+def test_a_header_that_leaves_the_length_to_the_file(tmp_path: Path) -> None:
+    steps = random_steps(1, 900)[0]
+    (tmp_path / "r.dat").write_bytes(steps.astype("<i2").tobytes())
+    (tmp_path / "r.hea").write_text("r 1 250\nr.dat 16 200/mV 16 0 0 0 0 MLII\n")
+    opened = open_recording(tmp_path / "r")
+    assert opened.n_samples == 900
+    np.testing.assert_array_equal(opened.digital(0, 900)[0], steps)
+    np.testing.assert_array_equal(opened.digital(333, 101)[0], steps[333:434])
+
+
 def test_record_of_segments(tmp_path: Path) -> None:
     steps = random_steps(1, 800).T
     write(tmp_path, "a", ["16"], steps[:300])
@@ -151,6 +161,7 @@ HEADERS = {
     "not a header": ("hello\n", "not a WFDB header"),
     "fewer lines than leads": ("r 2 250 100\nr.dat 16 200/mV 16 0 0 0 0 I\n", "header"),
     "empty": ("", "not a WFDB header"),
+    "unknown format": ("r 1 250 100\nr.dat 99 200/mV 16 0 0 0 0 I\n", "of the samples: 99"),
 }
 
 
