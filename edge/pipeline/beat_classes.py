@@ -11,6 +11,7 @@ from edge.pipeline.models import BEAT_MODEL, BeatModel
 from edge.pipeline.stream import StreamName, UtcOf
 from edge.stages.beat_windows import BeatWindow, BeatWindows, LinkedBeat
 from edge.stages.items import Condition, Limits, State
+from edge.stages.own_beats import OwnBeats
 from edge.stages.reports import Now
 from edge.stages.ventricular import VentricularRules
 from vitalwire.contracts import Arrays, Beat, BeatClass, InferenceRequest, SignalState
@@ -63,8 +64,12 @@ class BeatClasses:
     ) -> None:
         self._name, self._fs, self._model = name, fs, model
         self._rules = VentricularRules(fs, name.signal, name.stream_id, limits)
-        self._windows = BeatWindows(fs)
         self._origin = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._windows = BeatWindows(self._fs)
+        self._own = OwnBeats(self._model.labels if self._model else ())
 
     def set_limits(self, limits: Limits) -> None:
         """The patient's alarm limits from now on."""
@@ -73,7 +78,7 @@ class BeatClasses:
     def start(self, sample: int) -> None:
         """A lead, or what follows a gap, begins at this sample."""
         self._origin = sample
-        self._windows = BeatWindows(self._fs)
+        self._begin()
         self._rules.reset(sample)
 
     def push(
@@ -94,13 +99,13 @@ class BeatClasses:
         utc_of : callable
         """
         if self._model is None:
-            return [self._beat(beat, {}, utc_of) for beat in beats]
+            return [self._beat(beat, utc_of) for beat in beats]
         return (yield from self._ask(self._windows.push(samples, beats, p_af), utc_of))
 
     def flush(self, beats: Sequence[LinkedBeat], p_af: float, utc_of: UtcOf) -> Asking[Beat]:
         """What waits, before everything starts anew."""
         if self._model is None:
-            return [self._beat(beat, {}, utc_of) for beat in beats]
+            return [self._beat(beat, utc_of) for beat in beats]
         return (yield from self._ask(self._windows.flush(beats, p_af), utc_of))
 
     def conditions(
@@ -115,18 +120,33 @@ class BeatClasses:
         device = self._name.device
         answers = yield [InferenceRequest(BEAT_MODEL, device, one.inputs) for one in ready]
         return [
-            self._beat(one.beat, answer, utc_of, one.p_af)
+            self._classified(one, answer, utc_of)
             for one, answer in zip(ready, answers, strict=True)
         ]
 
-    def _beat(self, beat: LinkedBeat, answer: Arrays, utc_of: UtcOf, p_af: float = 0.0) -> Beat:
-        """A beat as it is told; Q where the model gave no answer."""
-        label, probability = BeatClass.Q, None
-        if self._model and answer:
-            label, probability = label_of(self._model, answer["probability"], p_af)
+    def _classified(self, window: BeatWindow, answer: Arrays, utc_of: UtcOf) -> Beat:
+        """A beat by the model's answer; Q where it gave none."""
+        if self._model is None or not answer:
+            return self._beat(window.beat, utc_of)
+        said = answer["probability"]
+        label, probability = label_of(
+            self._model, self._own.push(window.inputs["beat"][0], said), window.p_af
+        )
         shown: tuple[float, ...] = ()
-        if label in _EXPLAINED and "activation" in answer:
+        # It is of the class that the model itself holds for the likeliest, and of no other.
+        is_models = self._model.labels[int(said.argmax())] is label
+        if is_models and label in _EXPLAINED and "activation" in answer:
             shown = tuple(round(float(value), 2) for value in answer["activation"])
+        return self._beat(window.beat, utc_of, label, probability, shown)
+
+    def _beat(
+        self,
+        beat: LinkedBeat,
+        utc_of: UtcOf,
+        label: BeatClass = BeatClass.Q,
+        probability: float | None = None,
+        activation: tuple[float, ...] = (),
+    ) -> Beat:
         sample = self._origin + beat.detection.sample
         return Beat(
             *self._name,
@@ -136,17 +156,19 @@ class BeatClasses:
             rr_s=beat.rr_s,
             amplitude_mv=beat.detection.amplitude_mv,
             probability=probability,
-            activation=shown,
+            activation=activation,
         )
 
     def state(self) -> State:
         return {
             "rules": self._rules.state(),
             "windows": self._windows.state(),
+            "own": self._own.state(),
             "origin": self._origin,
         }
 
     def restore(self, state: State) -> None:
         self._rules.restore(state["rules"])
         self._windows.restore(state["windows"])
+        self._own.restore(state["own"])
         self._origin = state["origin"]

@@ -16,6 +16,7 @@ from edge.offline import analyze, chunks_of, records_of
 from edge.pipeline.beat_classes import label_of
 from edge.pipeline.models import BEAT_MODEL
 from edge.results import events_of
+from edge.stages.own_beats import OwnBeats
 from training.datasets.beats import windows_of
 from vitalwire.bundle import Bundle, Task, Trust, load_bundle
 from vitalwire.contracts import BeatClass, Event
@@ -63,6 +64,7 @@ class BundledGateway:
         model = self.loaded.ecg.beat
         labels = dict.fromkeys(beats.tolist(), BeatClass.Q.value)
         windows = windows_of(x_mv, fs, beats, p_af) if model else []
+        own = OwnBeats(model.labels if model else ())
         for first in range(0, len(windows), _BATCH):
             part = windows[first : first + _BATCH]
             names = part[0].inputs
@@ -70,9 +72,9 @@ class BundledGateway:
             answers = self.loaded.models[BEAT_MODEL].run(inputs)["probability"]
             for one, probability in zip(part, answers, strict=True):
                 assert model is not None
-                labels[one.beat.detection.sample] = label_of(model, probability, one.p_af)[
-                    0
-                ].value
+                said = own.push(one.inputs["beat"][0], probability)
+                label, _ = label_of(model, said, one.p_af)
+                labels[one.beat.detection.sample] = label.value
         return np.array([labels[sample] for sample in beats.tolist()], np.str_)
 
 
