@@ -9,6 +9,8 @@ side it is.
 from hashlib import sha256
 from typing import Final
 
+from vitalwire.errors import InputError
+
 TEST_SHARE: Final = 5  # one record in five of challenge-2017 tests
 
 DS1: tuple[str, ...] = (
@@ -31,13 +33,20 @@ SAME_MAN: tuple[str, str] = ("201", "202")
 
 
 def named_records(wanted: str | None) -> list[str] | None:
-    """Records by the name of a split, or by their own with commas; None means all."""
+    """Records by the name of a split, or by their own with commas; None means all.
+
+    Raises
+    ------
+    InputError
+        There is no name in it.
+    """
     if wanted is None:
         return None
     split = {"DS1": DS1, "DS2": DS2}.get(wanted.upper())
-    return (
-        list(split) if split else [name.strip() for name in wanted.split(",") if name.strip()]
-    )
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"records: expected DS1, DS2 or names with commas, got {wanted!r}")
+    return list(split or names)
 
 
 def is_test_record(name: str) -> bool:

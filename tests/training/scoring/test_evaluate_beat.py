@@ -17,6 +17,7 @@ from tests.training.scoring.made_records import (
 )
 from training.scoring.evaluate_beat import BeatOptions, evaluate_beat
 from training.scoring.reference import person_of
+from training.splits import named_records
 from vitalwire.errors import InputError
 
 pytest.importorskip("wfdb", reason="WFDB records are written with wfdb")
@@ -204,6 +205,12 @@ def test_nothing_to_score_is_one_line(
     with pytest.raises(InputError, match=said) as caught:
         run(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wanted", ["", " , "])
+def test_no_name_of_a_record(wanted: str) -> None:
+    with pytest.raises(InputError, match="records: expected DS1, DS2 or names"):
+        named_records(wanted)
 
 
 def test_a_record_that_is_not_there(tmp_path: Path) -> None:
