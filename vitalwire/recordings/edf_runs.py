@@ -74,10 +74,18 @@ def record_onsets(edf: Any) -> NDArray[np.float64]:
     records = np.asarray(signal.digital).reshape(edf.num_data_records, -1)
     # The first annotation of a data record is its time (EDF+ 2.2.4).
     stamps = [bytes(row[:64]).split(b"\x14")[0].split(b"\x15")[0] for row in records]
-    onsets = np.array([float(stamp) for stamp in stamps])
-    if not np.isfinite(onsets).all():
-        raise ValueError("the onset of a data record is no number")
+    onsets = np.array([_seconds(stamp) for stamp in stamps])
     return np.asarray(onsets - onsets[0], np.float64)
+
+
+def _seconds(stamp: bytes) -> float:
+    try:
+        onset = float(stamp)
+    except ValueError:
+        onset = np.nan
+    if not np.isfinite(onset):
+        raise ValueError(f"onset of a data record: expected seconds, got {stamp!r}")
+    return onset
 
 
 def _let_go(signal: Any) -> None:

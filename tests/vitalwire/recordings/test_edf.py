@@ -211,7 +211,10 @@ def test_broken_onset_of_a_data_record(tmp_path: Path, onset: bytes) -> None:
     raw = path.read_bytes()
     assert raw.count(b"+13\x14\x14") == 1
     path.write_bytes(raw.replace(b"+13\x14\x14\x00", onset + b"\x14\x14"))
-    with pytest.raises(InputError, match=r"r\.edf: (not an intact|its data records go back)"):
+    word = (
+        "its data records go back" if onset == b"+0.0" else "onset of a data record: expected"
+    )
+    with pytest.raises(InputError, match=rf"r\.edf: .*{word}"):
         open_recording(path)
 
 
