@@ -1,9 +1,9 @@
 """What a person's own beats have looked like, as the model was sure of them. Pure.
 
 A network knows hearts, not this one. What is normal in one person looks ventricular in
-another, so the last beats that the model was sure are N, and V, are remembered, and the odds of
-V against N of each next beat move by which of them it is more like. Nobody has to label
-anything; where one of the two has not been seen, nothing moves, and other classes never do.
+another, so the last beats that the model was sure are N, S and V are remembered, and the odds
+of V, and of S, against N of each next beat move by which of the two it is more like. Nobody has
+to label anything; where one of the two has not been seen, nothing moves.
 
 Patient-adaptive classification is from Hu, Palreddy and Tompkins 1997 (IEEE TBME 44:891) and,
 without an expert, Llamedo and Martinez 2012 (IEEE TBME 59:2312). The numbers here were chosen
@@ -25,8 +25,10 @@ N_OWN: Final = 8  # of each class
 WEIGHT: Final = 5.0  # what a likeness of 1 is worth, in log odds
 MOST: Final = 3.0  # log odds that likeness may move
 
-_PART: Final = slice(N_BEFORE - 20, N_BEFORE + 40)  # 160 ms before the R peak to 320 ms after
-_N_PART: Final = 60
+_PART: Final = slice(N_BEFORE - 35, N_BEFORE + 40)  # 280 ms before the R peak to 320 ms after
+_N_PART: Final = 75
+_NORMAL: Final = BeatClass.N
+_ECTOPIC: Final = (BeatClass.V, BeatClass.S)
 
 Window = NDArray[np.float32]
 
@@ -41,10 +43,8 @@ class OwnBeats:
     """
 
     def __init__(self, labels: Sequence[BeatClass]) -> None:
-        self._classes = [
-            labels.index(one) for one in (BeatClass.N, BeatClass.V) if one in labels
-        ]
-        self._own = [np.empty((0, _N_PART), np.float32) for _ in self._classes]
+        self._at = {one: labels.index(one) for one in (_NORMAL, *_ECTOPIC) if one in labels}
+        self._own = {one: np.empty((0, _N_PART), np.float32) for one in self._at}
 
     def push(self, beat: Window, probability: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take the next beat.
@@ -58,28 +58,28 @@ class OwnBeats:
 
         Returns
         -------
-        (n_labels,) float32: V and N may have changed places, their sum and all else have not
+        (n_labels,) float32: N may have given to V and S, or taken of them, their sum and all
+        else have not changed
         """
         part = beat[_PART]
-        said = np.array(probability, np.float32)
-        if len(self._own) == 2 and all(map(len, self._own)):
-            normal, ventricular = self._classes
-            like = [_likeness(part, own) for own in self._own]
-            moved = float(np.clip(WEIGHT * (like[1] - like[0]), -MOST, MOST))
-            both = float(said[normal]) + float(said[ventricular])
-            odds = float(said[ventricular]) * np.exp(moved)
-            share = odds / max(odds + float(said[normal]), 1e-12)
-            said[ventricular], said[normal] = both * share, both * (1.0 - share)
-        for i, label in enumerate(self._classes):
-            if probability[label] > SURE:
-                self._own[i] = np.concatenate([self._own[i], part[np.newaxis]])[-N_OWN:]
-        return said
+        told = np.array(probability, np.float32)
+        like = {one: _likeness(part, own) for one, own in self._own.items() if len(own)}
+        for ectopic in _ECTOPIC:
+            if _NORMAL in like and ectopic in like:
+                moved = WEIGHT * (like[ectopic] - like[_NORMAL])
+                _shift(told, self._at[_NORMAL], self._at[ectopic], moved)
+        for label, at in self._at.items():
+            if probability[at] > SURE:
+                self._own[label] = np.concatenate([self._own[label], part[np.newaxis]])[-N_OWN:]
+        return told
 
     def state(self) -> State:
-        return {"own": [one.copy() for one in self._own]}
+        return {"own": {label.value: own.copy() for label, own in self._own.items()}}
 
     def restore(self, state: State) -> None:
-        self._own = [np.array(one, np.float32).reshape(-1, _N_PART) for one in state["own"]]
+        saved = state["own"]
+        for label in self._own:
+            self._own[label] = np.array(saved[label.value], np.float32).reshape(-1, _N_PART)
 
 
 def _likeness(part: Window, own: Window) -> float:
@@ -87,3 +87,11 @@ def _likeness(part: Window, own: Window) -> float:
     off = np.square(own - part).sum(axis=1)
     power = np.square(own).sum(axis=1) + np.square(part).sum()
     return float(np.median(1.0 - np.sqrt(off / np.maximum(power, 1e-9))))
+
+
+def _shift(told: NDArray[np.float32], normal: int, ectopic: int, log_odds: float) -> None:
+    """Move the odds of one class against another; their sum stays."""
+    both = float(told[normal]) + float(told[ectopic])
+    odds = float(told[ectopic]) * float(np.exp(np.clip(log_odds, -MOST, MOST)))
+    share = odds / max(odds + float(told[normal]), 1e-12)
+    told[ectopic], told[normal] = both * share, both * (1.0 - share)
