@@ -102,6 +102,13 @@ _MISUSE: Final[Mapping[Task, str]] = {
         "as the only watch over anybody."
     ),
 }
+_BEHIND: Final = (
+    (
+        "- Before that the gateway moves the odds of V, and of S, against N by whether a beat "
+        "is more like the last ones of the same person that the model was sure of."
+    ),
+    "- None is S where the rhythm model is sure of atrial fibrillation.",
+)
 _FAILURES: Final[Mapping[Task, Sequence[str]]] = {
     Task.ECG_BEAT: (
         (
@@ -110,6 +117,7 @@ _FAILURES: Final[Mapping[Task, Sequence[str]]] = {
         ),
         "In atrial fibrillation no beat is early against the others: S there means little.",
         "Where most beats are ectopic, what is normal for the person is hard to know.",
+        "Where it is sure and wrong about a person's beats, it goes on to be.",
         "Fusion beats (F) are rare in its data: their class is a hint at most.",
         "A bundle branch block that comes and goes with the rate can look ventricular.",
         (
@@ -248,6 +256,8 @@ def _decisions(fields: Mapping[str, Any]) -> str:
         "and at least one."
         for label, value in fields["thresholds"].items()
     ]
+    if fields["task"] == Task.ECG_BEAT:
+        lines += _BEHIND
     lines += [
         f"- An episode of {label} begins when the mean of {rule['mean_s']:g} s passes "
         f"{rule['enter']:g}, ends when it stays under {rule['leave']:g} for {rule['end_s']:g} "
