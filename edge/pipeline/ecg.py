@@ -31,6 +31,9 @@ _SILENT: Final = frozenset({SignalState.LEAD_OFF, SignalState.FLAT})
 _REMEMBERED_FRAMES: Final = 50  # 10 s: longer than any beat's decision takes
 
 
+SUPPORTED: Final = f"{FS_MIN_HZ:g} to {FS_MAX_HZ:g} Hz"
+
+
 def supported(fs: float) -> bool:
     """Whether an ECG of this rate can be analysed; any other is only recorded."""
     return FS_MIN_HZ <= fs <= FS_MAX_HZ

@@ -14,11 +14,14 @@ from edge.assignments import Assignments
 from edge.chunklog.records import Record, RecordKind
 from edge.inference import Asking
 from edge.pipeline.device import DevicePipeline
+from edge.pipeline.ecg import SUPPORTED as ECG_SUPPORTED
 from edge.pipeline.ecg import EcgAnalysis
 from edge.pipeline.ecg import supported as ecg_supported
 from edge.pipeline.eeg import EegAnalysis
 from edge.pipeline.models import EcgModels, EegModels
+from edge.pipeline.recorded_only import RecordedOnly
 from edge.pipeline.stream import Analysis, StreamName
+from edge.stages.eeg_signal import SUPPORTED as EEG_SUPPORTED
 from edge.stages.eeg_signal import supported as eeg_supported
 from edge.stages.fusion import Fusion
 from edge.stages.items import Limits, State
@@ -247,12 +250,14 @@ class Pipeline:
 
     def _make_analysis(
         self, name: StreamName, fs: float, n_leads: int, limits: Limits
-    ) -> Analysis | None:
-        if name.signal is Signal.ECG and ecg_supported(fs):
-            return EcgAnalysis(name, fs, n_leads, limits, self._ecg)
-        if name.signal is Signal.EEG and eeg_supported(fs, n_leads):
+    ) -> Analysis:
+        if name.signal is Signal.ECG:
+            if ecg_supported(fs):
+                return EcgAnalysis(name, fs, n_leads, limits, self._ecg)
+            return RecordedOnly(name, fs, n_leads, ECG_SUPPORTED)
+        if eeg_supported(fs, n_leads):
             return EegAnalysis(name, fs, n_leads, limits, self._eeg)
-        return None  # recorded, not analysed
+        return RecordedOnly(name, fs, n_leads, EEG_SUPPORTED)
 
     def state(self) -> State:
         return {

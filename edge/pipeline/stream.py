@@ -47,8 +47,8 @@ class Analysis(Stateful, Protocol):
     def set_limits(self, limits: Limits) -> None: ...
 
 
-AnalysisFactory = Callable[[StreamName, float, int, Limits], Analysis | None]
-"""(name, fs, lead count, limits) to an analysis, or None: recorded, not analysed."""
+AnalysisFactory = Callable[[StreamName, float, int, Limits], Analysis]
+"""(name, fs, lead count, limits) to an analysis."""
 
 
 class SignalStream:
@@ -123,8 +123,7 @@ class SignalStream:
         return items
 
     def _analyse(self, frame: Frame) -> Asking[Item]:
-        if self._analysis is None:
-            return [Advance(self._timebase.utc_ns(frame.end_sample))]
+        assert self._analysis is not None  # a frame has a form
         return (yield from self._analysis.push(frame, self._timebase.utc_ns))
 
     def _break(self, gap: Gap) -> Asking[Item]:

@@ -52,6 +52,9 @@ Bools = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
 
 
+SUPPORTED: Final = f"1 to {N_LEADS_MAX} leads at {FS_MIN_HZ:g} to {FS_MAX_HZ:g} Hz"
+
+
 def supported(fs: float, n_leads: int) -> bool:
     """Whether an EEG of this form can be analysed; any other is only recorded."""
     return FS_MIN_HZ <= fs <= FS_MAX_HZ and 1 <= n_leads <= N_LEADS_MAX
@@ -75,10 +78,7 @@ class EegSignal:
 
     def __init__(self, fs: float, n_leads: int) -> None:
         if not supported(fs, n_leads):
-            raise ContractError(
-                f"expected an EEG of 1 to {N_LEADS_MAX} leads at {FS_MIN_HZ:g} to "
-                f"{FS_MAX_HZ:g} Hz, got {n_leads} at {fs:g} Hz"
-            )
+            raise ContractError(f"expected an EEG of {SUPPORTED}, got {n_leads} at {fs:g} Hz")
         self._n_leads = n_leads
         self._last = np.zeros((n_leads, 1), np.float32)
         self._resampler = BlockResampler(fs, EEG_FS_HZ, N_HOP)

@@ -300,8 +300,10 @@ def test_any_form_that_is_supported(n_leads: int, fs: float) -> None:
 
 
 @pytest.mark.parametrize("fs", [64.0, 2000.0])
-def test_another_rate_is_recorded_and_not_analysed(fs: float) -> None:
-    assert told(chunks(samples(background(2, 5.0, fs)), fs, 0.1)) == []
+def test_another_rate_is_recorded_and_nothing_said_of_the_brain(fs: float) -> None:
+    (said,) = told(chunks(samples(background(2, 5.0, fs)), fs, 0.1))
+    assert isinstance(said, AlarmEvent)
+    assert said.kind is AlarmKind.POOR_SIGNAL
 
 
 # --- the cut, a restart -------------------------------------------------------------------
