@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
+from vitalwire.cli.options import AsJson
+
 _SHOWN: Final = 3  # leads in a line
 
 
@@ -28,9 +30,7 @@ def command(
         typer.Option(help="Run this bundle, not the shipped one of its task; may be repeated."),
     ] = None,
     classify: Annotated[bool, typer.Option(help="Ask the models at all.")] = True,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the gateway's pipeline over a recording, and write what it finds.
 

@@ -6,6 +6,14 @@ from typing import Annotated
 import typer
 
 from vitalwire.cli.bench_zoo import zoo
+from vitalwire.cli.options import AsJson, Results
+
+Bundles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--bundle", help="Measure this bundle, not the shipped one of its task; repeatable."
+    ),
+]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -17,19 +25,12 @@ def _root() -> None:
 
 @app.command()
 def models(
-    bundle: Annotated[
-        list[Path] | None,
-        typer.Option(help="Measure this bundle, not the shipped one of its task; repeatable."),
-    ] = None,
+    bundle: Bundles = None,
     seconds: Annotated[
         float, typer.Option(min=0.01, max=60, help="Time for each model, runtime and batch.")
     ] = 0.5,
-    results: Annotated[
-        bool, typer.Option("--results", help="Write the figures to docs/results.md.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    results: Results = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time of a call of each model in each runtime that is installed, on one thread.
 
@@ -55,19 +56,12 @@ def models(
 
 @app.command()
 def gateway(
-    bundle: Annotated[
-        list[Path] | None,
-        typer.Option(help="Run this bundle, not the shipped one of its task; repeatable."),
-    ] = None,
+    bundle: Bundles = None,
     seconds: Annotated[
         float, typer.Option(min=0.01, max=60, help="Time for each stream.")
     ] = 2.0,
-    results: Annotated[
-        bool, typer.Option("--results", help="Write the figures to docs/results.md.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    results: Results = False,
+    as_json: AsJson = False,
 ) -> None:
     """CPU time of the gateway's pipeline for a second of signal, from the wire to the events.
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from vitalwire.cli.options import AsJson, Results
+
 
 def zoo(
     runs: Annotated[
@@ -13,12 +15,8 @@ def zoo(
     limit: Annotated[
         int, typer.Option(min=1, help="Seconds that making one file may take.")
     ] = 180,
-    results: Annotated[
-        bool, typer.Option("--results", help="Write the table to docs/results.md.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    results: Results = False,
+    as_json: AsJson = False,
 ) -> None:
     """Parameters, arithmetic, bytes, time a call in each runtime and score of trained models.
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from vitalwire.cli.options import AsJson
+
 
 def command(
     record: Annotated[
@@ -17,9 +19,7 @@ def command(
     headless: Annotated[
         bool, typer.Option("--headless", help="No page; ends with the recording.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    as_json: AsJson = False,
     port: Annotated[int, typer.Option(help="Of the page; 0: any that is free.")] = 8080,
     open_page: Annotated[
         bool, typer.Option("--open", help="Open the page in a browser.")

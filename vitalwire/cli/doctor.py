@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
+from vitalwire.cli.options import AsJson
+
 
 def command(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="TOML, as deploy/edge.toml.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check broker, store, clock, disk, data folder and bundles. Exits 1 if a check fails.
 

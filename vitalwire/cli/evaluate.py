@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vitalwire.cli import evaluate_eeg, evaluate_models
+from vitalwire.cli.options import AsJson, Results
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -30,12 +31,8 @@ def qrs(
         bool, typer.Option("--stage", help="The bare QRS stage, not the whole pipeline.")
     ] = False,
     noise: Annotated[bool, typer.Option(help="Also with nstdb's muscle noise added.")] = True,
-    results: Annotated[
-        bool, typer.Option("--results", help="Write the figures to docs/results.md.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    results: Results = False,
+    as_json: AsJson = False,
 ) -> None:
     """Beats by EC57: first lead, causal, 150 ms, from minute 5, shutdown counted as missed.
 

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitalwire.cli.evaluate_models import (
-    AsJson,
     Bundle,
     Precision,
     Report,
-    Results,
     Runtime,
     warn,
     words,
 )
+from vitalwire.cli.options import AsJson, Results
 from vitalwire.errors import InputError
 
 if TYPE_CHECKING:

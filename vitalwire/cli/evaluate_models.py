@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vitalwire.cli.options import AsJson, Results
+
 Data = Annotated[
     Path,
     typer.Option(
@@ -19,10 +21,6 @@ Beside = Annotated[
     Path | None, typer.Option(help="Bundle of the other ECG task, in place of the shipped one.")
 ]
 Report = Annotated[Path | None, typer.Option(help="Write a page, as report.html.")]
-Results = Annotated[
-    bool, typer.Option("--results", help="Write the figures to docs/results.md.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One object on the last line.")]
 Runtime = Annotated[str, typer.Option(help="auto, litert or onnxruntime.")]
 Precision = Annotated[str, typer.Option(help="auto, int8 or fp32.")]
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from vitalwire.cli.options import AsJson
+
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
@@ -37,9 +39,7 @@ def command(
             "--keep-files", help="Take the model files that are in DIR: a new card, fast."
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the model's files for each runtime, hold each against its gates, write the bundle.
 

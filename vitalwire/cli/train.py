@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vitalwire.cli.options import AsJson
+
 
 def command(
     task: Annotated[str, typer.Argument(help="ecg-beat, ecg-rhythm or eeg-seizure.")],
@@ -44,9 +46,7 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on the last line.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train on patients that are never tested on; what is not finished goes on by --resume.
 
