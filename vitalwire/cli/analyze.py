@@ -63,19 +63,23 @@ def command(
         if not result.analysed:
             found = f"recorded at {result.fs:g} Hz and not analysed"
         elif result.signal is Signal.EEG:
-            found = f"{len(summary['episodes'])} seizures"
+            found = _counted(len(summary["episodes"]), "seizure")
         else:
             rhythm = f", rhythm {summary['rhythm_label']}" if summary["rhythm_label"] else ""
-            found = f"{summary['beats']} beats{rhythm}"
+            found = f"{_counted(summary['beats'], 'beat')}{rhythm}"
         typer.echo(
             f"{result.name}: {summary['signal_s']:.1f} s, {found}, "
-            f"{len(summary['alarms'])} alarms{_not_good(summary['not_good_s'])} -> "
+            f"{_counted(len(summary['alarms']), 'alarm')}{_not_good(summary['not_good_s'])} -> "
             f"{', '.join(path.name for path in paths)}",
             err=as_json,
         )
     if as_json:
         summaries = [result.summary() for result in results]
         print_json(summaries[0] if len(summaries) == 1 else {"streams": summaries})
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _not_good(leads: Mapping[str, Mapping[str, float]]) -> str:

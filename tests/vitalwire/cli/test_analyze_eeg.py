@@ -128,4 +128,6 @@ def test_a_chunk_log_of_a_rate_that_is_only_recorded(tmp_path: Path) -> None:
             kept.append(record)
     done = CliRunner().invoke(app, ["analyze", str(tmp_path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
-    assert "5.0 s, recorded at 64 Hz and not analysed, 0 alarms" in done.stdout
+    assert "5.0 s, recorded at 64 Hz and not analysed, 1 alarm " in done.stdout
+    events = (tmp_path / "out" / "array_eeg_00000001_events.tsv").read_text()
+    assert "poor_signal" in events
