@@ -35,13 +35,11 @@ class RecordedOnly:
         """Take the next frame."""
         injected_end = frame.end_sample if frame.injected else -1
         now = Now(frame.first_sample, frame.end_sample, utc_of, injected_end)
-        told: list[Item] = [
-            *self._reports.on(
-                now, AlarmKind.POOR_SIGNAL, frame.first_sample, self._message, self._evidence
-            )
-        ]
+        said = self._reports.on(
+            now, AlarmKind.POOR_SIGNAL, frame.first_sample, self._message, self._evidence
+        )
         yield from ()  # nobody is asked
-        return [*told, Advance(utc_of(frame.end_sample))]
+        return [*said, Advance(utc_of(frame.end_sample))]
 
     def break_at(self, sample: int, utc_of: UtcOf) -> Asking[Item]:  # noqa: ARG002
         """Samples are missing up to `sample`."""

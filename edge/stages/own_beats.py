@@ -26,7 +26,7 @@ WEIGHT: Final = 5.0  # what a likeness of 1 is worth, in log odds
 MOST: Final = 3.0  # log odds that likeness may move
 
 _PART: Final = slice(N_BEFORE - 35, N_BEFORE + 40)  # 280 ms before the R peak to 320 ms after
-_N_PART: Final = 75
+_N_PART: Final = _PART.stop - _PART.start
 _NORMAL: Final = BeatClass.N
 _ECTOPIC: Final = (BeatClass.V, BeatClass.S)
 

@@ -17,16 +17,7 @@ from numpy.typing import NDArray
 
 from edge.offline import chunks_of
 from edge.stages.eeg_hops import hops_of
-from edge.stages.eeg_signal import (
-    EEG_FS_HZ,
-    FS_MAX_HZ,
-    FS_MIN_HZ,
-    HOP_S,
-    N_HOP,
-    N_LEADS_MAX,
-    Bools,
-    supported,
-)
+from edge.stages.eeg_signal import EEG_FS_HZ, HOP_S, N_HOP, SUPPORTED, Bools, supported
 from training.datasets.eeg_recording import EegRecording, Kind, Span
 from training.datasets.eeg_sets import EegSet, find_sets
 from training.datasets.records import check_patients, nothing_of
@@ -142,8 +133,8 @@ def windows_of(recording: EegRecording, background: float = 1.0) -> Iterator[Eeg
     """
     if not supported(recording.fs, len(recording.leads)):
         raise InputError(
-            f"{recording.path}: expected 1 to {N_LEADS_MAX} leads at {FS_MIN_HZ:g} to "
-            f"{FS_MAX_HZ:g} Hz, got {len(recording.leads)} at {recording.fs:g} Hz"
+            f"{recording.path}: expected {SUPPORTED}, got {len(recording.leads)} at "
+            f"{recording.fs:g} Hz"
         )
     for span in spans_of(recording, background):
         yield _window(recording, span)

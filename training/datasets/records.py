@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from edge.stages.qrs import FS_MAX_HZ, FS_MIN_HZ
+from edge.pipeline.ecg import SUPPORTED, supported
 from training.splits import DS2, PACED, SAME_MAN
 from vitalwire.contracts import Signal
 from vitalwire.errors import InputError
@@ -24,11 +24,8 @@ def open_ecg(path: Path) -> Recording:
         It cannot be read, or comes at another rate.
     """
     recording = open_recording(path, signal=Signal.ECG)
-    if not FS_MIN_HZ <= recording.fs <= FS_MAX_HZ:
-        raise InputError(
-            f"{path}: expected {FS_MIN_HZ:g} to {FS_MAX_HZ:g} Hz, got {recording.fs:g} Hz: "
-            "resample it"
-        )
+    if not supported(recording.fs):
+        raise InputError(f"{path}: expected {SUPPORTED}, got {recording.fs:g} Hz: resample it")
     return recording
 
 
