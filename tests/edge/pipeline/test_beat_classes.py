@@ -1,5 +1,7 @@
 """What a model says of a beat becomes a class by what it said of the same person before."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def classes() -> BeatClasses:
 
 
 def classified(
-    stage: BeatClasses, widths: list[float], said: list[tuple[float, ...]]
+    stage: BeatClasses, widths: Sequence[float], said: Sequence[tuple[float, ...]]
 ) -> list[Beat]:
     """Beats a second apart, of these widths in samples, answered so."""
     n = round(EVERY_S * MODEL_FS_HZ)
@@ -63,7 +65,7 @@ def classified(
 
 def test_an_unsure_beat_is_what_it_is_like() -> None:
     widths = [3.0, 10.0, 3.0, 10.0, 3.0, 10.0, 3.0]
-    said = [*[SURELY_N, SURELY_V] * 2, UNSURE, UNSURE, UNSURE]
+    said = (SURELY_N, SURELY_V, SURELY_N, SURELY_V, UNSURE, UNSURE, UNSURE)
     beats = classified(classes(), widths, said)
     assert "".join(beat.label for beat in beats) == "NVNVNVN"
     assert (beats[5].probability or 0.0) > 0.6
